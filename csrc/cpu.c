@@ -1,0 +1,39 @@
+/* cpu.c - detection of processor features.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "cpu.h"
+
+#include <pthread.h>
+#include <unistd.h>
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+static struct n2_cpu cpu;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void detect(void)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    cpu.sse42 = __builtin_cpu_supports("sse4.2") != 0;
+    cpu.avx2 = __builtin_cpu_supports("avx2") != 0;
+#endif
+}
+
+const struct n2_cpu *n2_cpu(void)
+{
+    pthread_once(&once, detect);
+    return &cpu;
+}
+
+int n2_cpu_count(void)
+{
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof(set), &set) == 0)
+        return CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
+#endif
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (int)n : 1;
+}

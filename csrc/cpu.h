@@ -1,0 +1,19 @@
+/* cpu.h - what this processor can do, and how many of it there are.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef N2_CPU_H
+#define N2_CPU_H
+
+#include "base.h"
+
+struct n2_cpu {
+    bool sse42, avx2; /* avx2: the operating system saves its registers too */
+};
+
+/* Detected at the first call. */
+const struct n2_cpu *n2_cpu(void);
+
+/* Processors this process may run on, at least 1. */
+int n2_cpu_count(void);
+
+#endif

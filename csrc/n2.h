@@ -1,0 +1,347 @@
+/* n2.h - the public interface of N2, an index of vectors for approximate nearest-neighbour search.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * An index holds vectors of one dimension under one metric and finds those nearest to a query. Its
+ * graph is the hierarchical navigable small world (HNSW) of Malkov and Yashunin, "Efficient and
+ * robust approximate nearest neighbor search using Hierarchical Navigable Small World graphs",
+ * arXiv 1603.09320; the names M, ef, efConstruction, level and entry point are the paper's.
+ *
+ * The life of an index: n2_create, n2_add (any number of vectors), n2_build (links what is new into
+ * the graph), n2_search; n2_save and n2_load; n2_close, n2_free. Vectors may be added and built at
+ * any time; those not yet built are searched exactly, so a result never misses them.
+ *
+ * STATUS. Functions that can fail return an int: 0 is success, a positive value is an errno of the
+ * operating system, a negative one is an N2_ERR_* below. After a failure the index, every output
+ * argument and every existing file are as before the call. Nothing here prints, aborts, exits,
+ * installs a signal handler or keeps an error in thread-local memory.
+ *
+ * THREADS. Any function may be called on one index from any thread at any time, with two
+ * exceptions: n2_free must be the last call on its index, and a struct n2_build belongs to one
+ * thread at a time. Searches run in parallel and never wait for a build. Vectors that several
+ * threads add get their ids in the order in which the calls take effect.
+ *
+ * SAME INPUT, SAME FILE. The same sequence of adds and builds with the same options gives the same
+ * index, byte for byte when saved, whatever the number of threads and whatever the instruction set.
+ *
+ * Platforms: 64-bit little-endian Linux and macOS.
+ */
+#ifndef N2_H
+#define N2_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define N2_API __attribute__((visibility("default")))
+#else
+#define N2_API
+#endif
+
+/* ------------------------------------------------------------------------------------------------
+ * Version and status
+ * --------------------------------------------------------------------------------------------- */
+
+#define N2_VERSION_MAJOR 0
+#define N2_VERSION_MINOR 1
+#define N2_VERSION_PATCH 0
+
+/* Version of the library that runs: major * 1000000 + minor * 1000 + patch. */
+N2_API uint32_t n2_version(void);
+
+enum n2_status {
+    N2_OK = 0,
+    N2_ERR_CLOSED = -1,      /* n2_close was called on the index */
+    N2_ERR_DIMENSION = -2,   /* dimension outside 1..N2_MAX_DIM, or vectors of another dimension */
+    N2_ERR_NOT_FINITE = -3,  /* a NaN or an infinity in a vector */
+    N2_ERR_ZERO_VECTOR = -4, /* a vector of norm 0 under the angular metric: it has no direction */
+    N2_ERR_MAGNITUDE = -5,   /* a vector so long or so short that float32 distances to it would
+                                overflow or vanish; see n2_add */
+    N2_ERR_NOT_FOUND = -6,   /* no vector has this id */
+    N2_ERR_OPTION = -7,      /* an option or argument outside its documented range, or NULL */
+    N2_ERR_NO_MEMORY = -8,   /* memory, address space or every thread refused */
+    N2_ERR_FULL = -9,        /* the index holds N2_MAX_VECTORS vectors */
+    N2_ERR_FORMAT = -10,     /* not an N2 file (an empty file included) */
+    N2_ERR_TRUNCATED = -11,  /* an N2 file that is shorter than its header says */
+    N2_ERR_VERSION = -12,    /* an N2 file of a newer format, or with features unknown here */
+    N2_ERR_CORRUPT = -13,    /* a checksum or an invariant of the file or the index does not hold */
+    N2_ERR_CANCELLED = -14   /* stopped by the caller's cancel flag, callback or n2_close */
+};
+
+/* English text of a status, without a full stop: static, never NULL, for any int. */
+N2_API const char *n2_status_text(int status);
+
+/* ------------------------------------------------------------------------------------------------
+ * Limits and options
+ * --------------------------------------------------------------------------------------------- */
+
+#define N2_MAX_DIM 65535          /* coordinates of a vector */
+#define N2_MAX_VECTORS 2147483647 /* vectors of an index, 2^31 - 1 */
+#define N2_MAX_M 1024             /* of M; of max_m0: twice as many */
+#define N2_MAX_EF 1048576         /* of ef_construction; a search's ef may be larger */
+#define N2_MAX_THREADS 1024
+
+/* d(p, q), as a search returns it. */
+enum n2_metric {
+    N2_ANGULAR =
+        1,     /* 1 - p.q / (|p| |q|), within [0, 2]; smaller is nearer; no need to normalise */
+    N2_L2 = 2, /* sum of (p_i - q_i)^2, the squared distance; smaller is nearer */
+    N2_DOT = 3 /* sum of p_i q_i; LARGER is nearer, results come in descending order */
+};
+
+/* How a node's neighbours are chosen among the candidates that its insertion finds. */
+enum n2_selection {
+    N2_HEURISTIC = 1,             /* the paper's Algorithm 4: spread in all directions */
+    N2_HEURISTIC_KEEP_PRUNED = 2, /* the same, free places filled with the nearest left over */
+    N2_NAIVE = 3                  /* Algorithm 3: the nearest ones */
+};
+
+/* Whether a build makes a second pass. */
+enum n2_merging {
+    N2_MERGE_SKIP = 1, /* no */
+    N2_MERGE_LEVEL0 =
+        2 /* the new vectors are inserted a second time, in reverse order, into a second
+             graph, and each one's two level-0 lists are merged: about twice the build
+             time and twice the graph memory while building, for better recall */
+};
+
+/* Options of a new index. Zero in any field (after n2_options_init) means the default. */
+struct n2_options {
+    size_t size;             /* sizeof(struct n2_options); set by n2_options_init */
+    int32_t metric;          /* enum n2_metric; default N2_ANGULAR */
+    int32_t selection;       /* enum n2_selection; default N2_HEURISTIC */
+    int32_t merging;         /* enum n2_merging; default N2_MERGE_SKIP */
+    int32_t M;               /* links a new node makes on each level, 2..N2_MAX_M; default 16 */
+    int32_t max_m0;          /* links a node may hold on level 0, M..2*N2_MAX_M; default 2 M.
+                                Above level 0 it may hold M. */
+    int32_t ef_construction; /* candidates kept while inserting, 1..N2_MAX_EF; default 150 */
+    double level_multiplier; /* the paper's mL, 0 < mL <= 16; default 1 / ln(M) */
+    uint64_t seed;           /* of levels and insertion order; default 0, a seed like any other */
+};
+
+/* Sets size and makes every other field 0, the default. */
+N2_API void n2_options_init(struct n2_options *options);
+
+/* ------------------------------------------------------------------------------------------------
+ * Create, add
+ * --------------------------------------------------------------------------------------------- */
+
+struct n2_index; /* opaque */
+
+/* Makes an empty index for vectors of `dim` coordinates. `options` may be NULL (all defaults).
+ * Returns 0 and sets *index, or N2_ERR_DIMENSION, N2_ERR_OPTION, N2_ERR_NO_MEMORY. */
+N2_API int n2_create(struct n2_index **index, size_t dim, const struct n2_options *options);
+
+/* Adds `n` vectors, `vectors[n][dim]` row by row, copied; they get the ids *first, *first + 1, ...
+ * (ids count from 0 in the order of adding). `first` may be NULL. n = 0 is allowed. All or none is
+ * added. The vectors are found by the next search; n2_build makes that fast.
+ * Their Euclidean norm must be at most 2^60 under L2 and dot, and between 2^-90 and 2^120 under
+ * angular. Under L2, differences below about 1e-19 vanish when squared.
+ * Returns 0, or N2_ERR_OPTION (NULL), N2_ERR_NOT_FINITE, N2_ERR_ZERO_VECTOR, N2_ERR_MAGNITUDE,
+ * N2_ERR_FULL, N2_ERR_NO_MEMORY, N2_ERR_CLOSED. */
+N2_API int n2_add(struct n2_index *index, const float *vectors, size_t n, uint32_t *first);
+
+/* ------------------------------------------------------------------------------------------------
+ * Build
+ * --------------------------------------------------------------------------------------------- */
+
+struct n2_build_options {
+    size_t size;     /* sizeof(struct n2_build_options) */
+    int32_t threads; /* 1..N2_MAX_THREADS; 0 = as many as there are processors. Fewer are used where
+                        the system refuses to create that many. */
+    /* Called on the caller's thread, with no lock held, after each batch: `done` of `total` steps
+     * of work. A return other than 0 cancels the build. May be NULL. */
+    int (*progress)(void *user, uint64_t done, uint64_t total);
+    void *user;
+};
+
+N2_API void n2_build_options_init(struct n2_build_options *options);
+
+/* Links all vectors that were added and not yet built into the graph; those added while it runs are
+ * left for the next build. One build runs at a time on an index: a second one waits for its turn.
+ * A build that fails or is cancelled leaves the index as before. `options` may be NULL.
+ * Time grows as n log n; memory, beside the index, by about 80 bytes a new vector.
+ * Returns 0, or N2_ERR_OPTION, N2_ERR_NO_MEMORY, N2_ERR_CANCELLED, N2_ERR_CORRUPT (a loaded index
+ * whose file does not match its checksums), N2_ERR_CLOSED. */
+N2_API int n2_build(struct n2_index *index, const struct n2_build_options *options);
+
+/* The same, step by step, for callers that wait, cancel and report in their own way. */
+struct n2_build; /* opaque */
+
+/* Starts a build of what is pending; `progress` and `user` of the options are not used.
+ * Returns 0 and sets *build, or EBUSY while another build is under way; else as n2_build. */
+N2_API int n2_build_begin(struct n2_build **build, struct n2_index *index,
+                          const struct n2_build_options *options);
+
+/* Does the next batch. Sets *done and *total (either may be NULL); the build is complete and its
+ * result in place when *done == *total. Returns 0 or as n2_build; after an error only n2_build_end
+ * may follow. */
+N2_API int n2_build_step(struct n2_build *build, uint64_t *done, uint64_t *total);
+
+/* Makes the step under way, and any later one, return N2_ERR_CANCELLED soon. May be called from any
+ * thread until n2_build_end. */
+N2_API void n2_build_cancel(struct n2_build *build);
+
+/* Ends a build and frees `build` (NULL is allowed): a build that is not complete is undone. */
+N2_API void n2_build_end(struct n2_build *build);
+
+/* ------------------------------------------------------------------------------------------------
+ * Search
+ * --------------------------------------------------------------------------------------------- */
+
+struct n2_neighbor {
+    uint32_t id;
+    float distance; /* by the index's metric, in float32 arithmetic on the vectors as added */
+};
+
+struct n2_search_options {
+    size_t size; /* sizeof(struct n2_search_options) */
+    uint64_t ef; /* width of the beam: how many candidates the search keeps, k at least; larger is
+                    slower and finds more of the true neighbours. 0 = default: 200 + 4 k */
+    int32_t threads; /* of a batch: 1..N2_MAX_THREADS; 0 = as many as there are processors */
+};
+
+N2_API void n2_search_options_init(struct n2_search_options *options);
+
+/* Finds the k vectors nearest to `query[dim]`, approximately. Writes min(k, vectors in the index)
+ * of them to `out[k]`, nearest first, ties by smaller id, and their number to *n_out. Never fewer.
+ * `options` may be NULL. Allocates nothing once as many searches as ever run at the same time have
+ * run (and none of them held more vectors or a larger ef); starts no thread. The query's norm obeys
+ * the limits of n2_add.
+ * Returns 0, or N2_ERR_OPTION (NULL, k = 0), N2_ERR_NOT_FINITE, N2_ERR_ZERO_VECTOR,
+ * N2_ERR_MAGNITUDE, N2_ERR_NO_MEMORY, N2_ERR_CLOSED. */
+N2_API int n2_search(struct n2_index *index, const float *query, size_t k,
+                     const struct n2_search_options *options, struct n2_neighbor *out,
+                     size_t *n_out);
+
+/* The same for the vector of that id, which is itself among the results.
+ * Returns as n2_search, or N2_ERR_NOT_FOUND. */
+N2_API int n2_search_id(struct n2_index *index, uint32_t id, size_t k,
+                        const struct n2_search_options *options, struct n2_neighbor *out,
+                        size_t *n_out);
+
+/* `n` searches, `queries[n][dim]`, on options->threads threads (OpenMP). The results of query i
+ * stand in out[i * k ...], their number in n_out[i]. A bad query fails the whole call before any
+ * search. Returns as n2_search. */
+N2_API int n2_search_batch(struct n2_index *index, const float *queries, size_t n, size_t k,
+                           const struct n2_search_options *options, struct n2_neighbor *out,
+                           size_t *n_out);
+
+/* The same for `ids[n]`. Returns as n2_search_batch, or N2_ERR_NOT_FOUND. */
+N2_API int n2_search_batch_id(struct n2_index *index, const uint32_t *ids, size_t n, size_t k,
+                              const struct n2_search_options *options, struct n2_neighbor *out,
+                              size_t *n_out);
+
+/* The k nearest vectors exactly, by a scan of all of them, for `n` queries at once, on the calling
+ * thread: each block of vectors is read from memory once for all the queries. Arguments, results
+ * and statuses as n2_search_batch; distances are bit for bit those of n2_search. */
+N2_API int n2_search_exact(struct n2_index *index, const float *queries, size_t n, size_t k,
+                           struct n2_neighbor *out, size_t *n_out);
+
+/* ------------------------------------------------------------------------------------------------
+ * Look
+ * --------------------------------------------------------------------------------------------- */
+
+/* Writes the vector of `id` to `out[dim]`, bit for bit as it was added.
+ * Returns 0, N2_ERR_OPTION (NULL), N2_ERR_NOT_FOUND, N2_ERR_CLOSED. */
+N2_API int n2_vector(struct n2_index *index, uint32_t id, float *out);
+
+#define N2_MAX_LEVEL 31 /* highest level a node can have */
+
+/* What an index is and holds. Bytes are of address space in use, whether in memory or mapped. */
+struct n2_stats {
+    size_t size;             /* set this to sizeof(struct n2_stats) before the call */
+    uint64_t dim, n_vectors; /* n_vectors: all that were added */
+    uint64_t n_pending;      /* of those, not yet built */
+    uint64_t n_duplicates;   /* of those, built as equal, bit for bit, to an earlier one */
+    int32_t metric, selection, merging, M, max_m0, ef_construction;
+    double level_multiplier;
+    uint64_t seed;
+    int32_t max_level;                           /* of the graph; -1 without one */
+    uint32_t entry_id;                           /* id of the entry point; UINT32_MAX without one */
+    uint64_t n_level[N2_MAX_LEVEL + 1];          /* nodes of the graph whose highest level is i */
+    uint64_t vector_bytes, link_bytes, id_bytes; /* of the index proper */
+    uint64_t scratch_bytes;                      /* of searches and of a build under way */
+    uint64_t mapped_bytes; /* of those, backed by the file it was loaded from */
+    int32_t threads;       /* that the last build used; 0 before the first */
+    const char *kernel;    /* instruction set of the kernels in use, see n2_set_isa; static */
+};
+
+/* Fills *stats, in constant time. Returns 0, N2_ERR_OPTION (NULL or size 0), N2_ERR_CLOSED. */
+N2_API int n2_get_stats(struct n2_index *index, struct n2_stats *stats);
+
+/* counts[level][links]: how many nodes of that level have that number of links there. `level` runs
+ * to N2_MAX_LEVEL, `links` to the index's max_m0: counts has (N2_MAX_LEVEL + 1) * (max_m0 + 1)
+ * numbers, all of which are written. `cancel` (may be NULL) stops the walk when it becomes nonzero.
+ * Returns 0, N2_ERR_OPTION, N2_ERR_CANCELLED, N2_ERR_CLOSED. */
+N2_API int n2_degrees(struct n2_index *index, uint64_t *counts, const volatile int32_t *cancel);
+
+/* Checks the whole index: the payload checksums of the file it was loaded from, then every link,
+ * level, id and float, and that each vector can be reached from the entry point on level 0. Adds
+ * and searches go on meanwhile. `cancel` as in n2_degrees. On N2_ERR_CORRUPT, *what (may be NULL)
+ * is set to a static text that names the first thing found wrong. Returns 0, N2_ERR_CORRUPT,
+ * N2_ERR_CANCELLED, N2_ERR_NO_MEMORY, N2_ERR_CLOSED. */
+N2_API int n2_verify(struct n2_index *index, const volatile int32_t *cancel, const char **what);
+
+/* ------------------------------------------------------------------------------------------------
+ * Save, load
+ * --------------------------------------------------------------------------------------------- */
+
+/* Writes the index, built or not, to `path`, atomically: to a temporary file in the same directory,
+ * which is synchronised and renamed. Saving over the file the index is mapped from is allowed. What
+ * is added meanwhile is not in the file. The format is specified in FORMAT.md.
+ * Returns 0, N2_ERR_OPTION (NULL), an errno (EACCES, ENOSPC, EISDIR, ...), N2_ERR_CORRUPT (the
+ * index was loaded from a file that does not match its checksums), N2_ERR_NO_MEMORY, N2_ERR_CLOSED.
+ */
+N2_API int n2_save(struct n2_index *index, const char *path);
+
+struct n2_load_options {
+    size_t size;    /* sizeof(struct n2_load_options) */
+    int32_t no_map; /* not 0: read the file into memory instead of mapping it. A mapped file that
+                       someone else truncates ends the process with SIGBUS; one that is replaced by
+                       rename, as n2_save does, is safe. */
+    int32_t verify; /* not 0: n2_verify before returning */
+};
+
+N2_API void n2_load_options_init(struct n2_load_options *options);
+
+/* Opens a saved index. By default the file is mapped: that takes a few system calls whatever its
+ * size, and processes share the memory. Vectors can be added and built as ever; the file never
+ * changes by it. The header is always checked, and no payload, however rotten, can cause a bad
+ * access: it gives wrong neighbours at worst. `options` may be NULL. Returns 0 and sets *index, or
+ * N2_ERR_OPTION (NULL), an errno (ENOENT, EACCES, EISDIR, ...), N2_ERR_FORMAT, N2_ERR_TRUNCATED,
+ * N2_ERR_VERSION, N2_ERR_CORRUPT, N2_ERR_NO_MEMORY. */
+N2_API int n2_load(struct n2_index **index, const char *path,
+                   const struct n2_load_options *options);
+
+/* ------------------------------------------------------------------------------------------------
+ * Close
+ * --------------------------------------------------------------------------------------------- */
+
+/* Refuses new calls (N2_ERR_CLOSED), cancels a build under way, waits until every call in progress
+ * has returned, and gives the memory back. NULL and a second call are allowed. A build made by
+ * n2_build_begin must still be ended with n2_build_end; the wait does not include it. */
+N2_API void n2_close(struct n2_index *index);
+
+/* n2_close, then frees the handle. No other call may be running or follow. NULL is allowed. */
+N2_API void n2_free(struct n2_index *index);
+
+/* ------------------------------------------------------------------------------------------------
+ * Instruction sets
+ * --------------------------------------------------------------------------------------------- */
+
+/* The kernels are chosen once, at their first use, by what the processor can do: "avx2", "neon" or
+ * "scalar". The environment variable N2_ISA, if it names one that the processor has, lowers the
+ * choice; n2_set_isa does so at any later time, for the whole process (NULL: choose afresh). All
+ * give the same results, bit for bit. Returns 0, or N2_ERR_OPTION if this processor lacks it. */
+N2_API int n2_set_isa(const char *name);
+N2_API const char *n2_isa(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

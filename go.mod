@@ -1,0 +1,3 @@
+module github.com/n2ann/n2
+
+go 1.24
