@@ -1,0 +1,62 @@
+/* kernels_neon.c - the kernels for arm64: the 32 lanes are eight registers of four.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "kernels.h"
+
+#if defined(__aarch64__)
+#include <arm_neon.h>
+
+#define REGISTERS 8 /* of four lanes */
+
+static inline float fold(const float32x4_t s[REGISTERS])
+{
+    float32x4_t low = vaddq_f32(vaddq_f32(s[0], s[2]), vaddq_f32(s[4], s[6]));
+    float32x4_t high = vaddq_f32(vaddq_f32(s[1], s[3]), vaddq_f32(s[5], s[7]));
+    float32x4_t four = vaddq_f32(low, high);
+    float32x2_t two = vadd_f32(vget_low_f32(four), vget_high_f32(four));
+    return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
+}
+
+N2_INLINE float32x4_t step(bool l2, float32x4_t sum, float32x4_t q, float32x4_t x)
+{
+    float32x4_t d = l2 ? vsubq_f32(q, x) : q;
+    return vaddq_f32(sum, vmulq_f32(d, l2 ? d : x)); /* two roundings, not vfmaq */
+}
+
+N2_INLINE float distance(bool l2, const float *q, const float *x, size_t dim)
+{
+    float32x4_t s[REGISTERS];
+    for (int r = 0; r < REGISTERS; r++)
+        s[r] = vdupq_n_f32(0);
+    size_t i = 0;
+    for (; i + N2_LANES <= dim; i += N2_LANES)
+        for (size_t r = 0; r < REGISTERS; r++)
+            s[r] = step(l2, s[r], vld1q_f32(q + i + 4 * r), vld1q_f32(x + i + 4 * r));
+    if (i < dim) { /* the last lanes, padded with zeros, which add nothing */
+        float qs[N2_LANES] = {0}, xs[N2_LANES] = {0};
+        memcpy(qs, q + i, (dim - i) * sizeof(float));
+        memcpy(xs, x + i, (dim - i) * sizeof(float));
+        for (size_t r = 0; r < REGISTERS; r++)
+            s[r] = step(l2, s[r], vld1q_f32(qs + 4 * r), vld1q_f32(xs + 4 * r));
+    }
+    return fold(s);
+}
+
+static void l2_rows(const float *query, const float *rows, size_t stride, const uint32_t *nodes,
+                    size_t n, size_t dim, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = distance(true, query, rows + (size_t)nodes[i] * stride, dim);
+}
+
+static void dot_rows(const float *query, const float *rows, size_t stride, const uint32_t *nodes,
+                     size_t n, size_t dim, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = distance(false, query, rows + (size_t)nodes[i] * stride, dim);
+}
+
+const struct n2_kernels n2_kernels_neon = {"neon", l2_rows, dot_rows};
+#else
+typedef int n2_kernels_neon_unused; /* a translation unit holds at least one declaration */
+#endif
