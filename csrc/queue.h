@@ -1,0 +1,97 @@
+/* queue.h - the candidate list of a search: a sorted array of 64-bit entries.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * An entry is  key << 32 | node << 1 | expanded,  where the key is a distance as an unsigned number
+ * of the same order. Entries thus sort by distance, ties by node, and one comparison of integers
+ * decides both. The array is the paper's C and W in one: W is all of it, C is what is not yet
+ * expanded. With up to some thousand entries an insertion by memmove is cheaper than a heap's.
+ */
+#ifndef N2_QUEUE_H
+#define N2_QUEUE_H
+
+#include "base.h"
+
+/* The bits of a float, changed so that unsigned order is the order of the numbers: those of a
+ * positive number get the top bit, those of a negative one are inverted. -0 must not occur. */
+N2_INLINE uint32_t n2_key(float distance)
+{
+    uint32_t bits;
+    memcpy(&bits, &distance, 4);
+    return bits ^ ((uint32_t)((int32_t)bits >> 31) | UINT32_C(0x80000000));
+}
+
+N2_INLINE float n2_key_distance(uint32_t key)
+{
+    uint32_t bits = key & UINT32_C(0x80000000) ? key ^ UINT32_C(0x80000000) : ~key;
+    float distance;
+    memcpy(&distance, &bits, 4);
+    return distance;
+}
+
+N2_INLINE uint64_t n2_entry(uint32_t key, uint32_t node)
+{
+    return (uint64_t)key << 32 | (uint64_t)node << 1;
+}
+
+N2_INLINE uint32_t n2_entry_key(uint64_t entry)
+{
+    return (uint32_t)(entry >> 32);
+}
+
+N2_INLINE uint32_t n2_entry_node(uint64_t entry)
+{
+    return (uint32_t)entry >> 1;
+}
+
+struct n2_queue {
+    uint64_t *entries; /* ascending; room for `width` */
+    size_t size;
+    size_t width; /* ef: what falls behind the first `width` is dropped */
+    size_t next;  /* all before it are expanded */
+};
+
+N2_INLINE void n2_queue_clear(struct n2_queue *queue, size_t width)
+{
+    queue->size = 0;
+    queue->width = width;
+    queue->next = 0;
+}
+
+/* Inserts an entry, unless `width` nearer ones are there. */
+N2_INLINE void n2_queue_insert(struct n2_queue *queue, uint64_t entry)
+{
+    uint64_t *e = queue->entries;
+    if (queue->size == queue->width) {
+        if (entry >= e[queue->size - 1])
+            return;
+        queue->size--;
+    }
+    size_t at = 0;
+    for (size_t n = queue->size; n > 0;) { /* branch-free lower bound */
+        size_t half = (n + 1) / 2;
+        at += e[at + half - 1] < entry ? half : 0;
+        n -= half;
+    }
+    memmove(e + at + 1, e + at, (queue->size - at) * sizeof(*e));
+    e[at] = entry;
+    queue->size++;
+    if (at < queue->next)
+        queue->next = at;
+}
+
+/* Marks the nearest entry not yet expanded, and sets *node to its node. False if there is none. */
+N2_INLINE bool n2_queue_expand(struct n2_queue *queue, uint32_t *node)
+{
+    size_t i = queue->next;
+    while (i < queue->size && (queue->entries[i] & 1))
+        i++;
+    queue->next = i;
+    if (i == queue->size)
+        return false;
+    *node = n2_entry_node(queue->entries[i]);
+    queue->entries[i] |= 1;
+    queue->next = i + 1;
+    return true;
+}
+
+#endif

@@ -1,0 +1,81 @@
+/* scratch.c - working memory that grows and is kept.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "scratch.h"
+
+#include "alloc.h"
+
+static struct n2_scratch *make(size_t dim)
+{
+    struct n2_scratch *s = n2_alloc_zero(1, sizeof(*s));
+    if (!s)
+        return NULL;
+    s->dim = dim;
+    s->query = n2_alloc_aligned(dim, sizeof(float));
+    s->centre = n2_alloc_aligned(dim, sizeof(float));
+    s->nodes = n2_alloc_aligned(N2_MAX_DEGREE, sizeof(uint32_t));
+    s->keys = n2_alloc_aligned(N2_MAX_DEGREE, sizeof(uint32_t));
+    s->visited.seen = n2_alloc_aligned(N2_VISITED_REMEMBERED, sizeof(uint32_t));
+    if (!s->query || !s->centre || !s->nodes || !s->keys || !s->visited.seen) {
+        n2_scratch_free(s);
+        return NULL;
+    }
+    s->n_bytes = sizeof(*s) + 2 * dim * sizeof(float) +
+                 (2 * N2_MAX_DEGREE + N2_VISITED_REMEMBERED) * sizeof(uint32_t);
+    return s;
+}
+
+/* Makes *words, which has room for *room, have room for `need`; its content is lost. */
+static int fit_words(uint64_t **words, size_t *room, size_t need, size_t *n_bytes)
+{
+    if (need <= *room)
+        return N2_OK;
+    uint64_t *larger = n2_alloc_aligned(need, sizeof(*larger));
+    if (!larger)
+        return N2_ERR_NO_MEMORY;
+    n2_alloc_free(*words);
+    *words = larger;
+    *n_bytes += (need - *room) * sizeof(*larger);
+    *room = need;
+    return N2_OK;
+}
+
+static int fit_visited(struct n2_scratch *s, size_t n_nodes)
+{
+    size_t need = n_nodes / 64 + 1;
+    if (need <= s->visited.n_words)
+        return N2_OK;
+    need += need / 8; /* a growing index does not pay for each add */
+    int status = fit_words(&s->visited.bits, &s->visited.n_words, need, &s->n_bytes);
+    if (!status)
+        memset(s->visited.bits, 0, need * sizeof(uint64_t));
+    return status;
+}
+
+int n2_scratch_fit(struct n2_scratch **scratch, size_t dim, size_t n_nodes, size_t width, size_t k)
+{
+    if (!*scratch && !(*scratch = make(dim)))
+        return N2_ERR_NO_MEMORY;
+    struct n2_scratch *s = *scratch;
+    int status = fit_visited(s, n_nodes);
+    if (!status)
+        status = fit_words(&s->queue.entries, &s->queue_room, width, &s->n_bytes);
+    if (!status)
+        status = fit_words(&s->heap.words, &s->heap_room, k, &s->n_bytes);
+    return status;
+}
+
+void n2_scratch_free(struct n2_scratch *s)
+{
+    if (!s)
+        return;
+    n2_alloc_free(s->visited.bits);
+    n2_alloc_free(s->visited.seen);
+    n2_alloc_free(s->queue.entries);
+    n2_alloc_free(s->heap.words);
+    n2_alloc_free(s->query);
+    n2_alloc_free(s->centre);
+    n2_alloc_free(s->nodes);
+    n2_alloc_free(s->keys);
+    n2_alloc_free(s);
+}

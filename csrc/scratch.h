@@ -1,0 +1,32 @@
+/* scratch.h - the working memory of one search or one worker of a build.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef N2_SCRATCH_H
+#define N2_SCRATCH_H
+
+#include "heap.h"
+#include "queue.h"
+#include "visited.h"
+
+/* Links of a node: 2 M, half as many again while building, and one that is being added. */
+#define N2_MAX_DEGREE (3 * N2_MAX_M + 1)
+
+struct n2_scratch {
+    struct n2_visited visited;
+    struct n2_queue queue;  /* candidates */
+    struct n2_heap heap;    /* results */
+    float *query, *centre;  /* [dim] each, for two probes */
+    uint32_t *nodes, *keys; /* [N2_MAX_DEGREE] each, what one step measures */
+    size_t dim;
+    size_t queue_room, heap_room;
+    size_t n_bytes; /* of all of these */
+};
+
+/* Makes *scratch (NULL: not yet made) fit for n_nodes nodes of dim floats, a beam of `width` and
+ * `k` results; it keeps what it has where that is enough. Returns 0 or N2_ERR_NO_MEMORY. */
+int n2_scratch_fit(struct n2_scratch **scratch, size_t dim, size_t n_nodes, size_t width, size_t k);
+
+/* NULL is allowed. */
+void n2_scratch_free(struct n2_scratch *scratch);
+
+#endif

@@ -1,0 +1,171 @@
+/* store.c - vectors, ids, distances.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "store.h"
+
+#include <math.h>
+
+/* Norms that keep every float32 distance finite and apart from zero. L2: a difference of two
+ * vectors of norm 2^60 has at most the square 2^122. Dot: a product of at most 2^120. Angular: a
+ * unit vector times one of norm up to 2^120, and reciprocals down to 2^-120; FLT_MAX is 2^128,
+ * FLT_MIN 2^-126. */
+#define MAX_NORM 0x1p60
+#define MAX_NORM_ANGULAR 0x1p120
+#define MIN_NORM_ANGULAR 0x1p-90
+
+static bool has_extra(int32_t metric)
+{
+    return metric != N2_L2;
+}
+
+int n2_store_init(struct n2_store *store, size_t dim, int32_t metric, size_t n_reserved)
+{
+    memset(store, 0, sizeof(*store));
+    store->dim = dim;
+    store->metric = metric;
+    store->row_floats = dim + has_extra(metric);
+    int status =
+        n2_column_reserve(&store->vectors, store->row_floats * sizeof(float), n_reserved, 0);
+    if (!status)
+        status = n2_column_reserve(&store->labels, sizeof(uint32_t), n_reserved, 0);
+    if (!status)
+        status = n2_column_reserve(&store->ids, sizeof(struct n2_id), n_reserved, 0);
+    if (status)
+        n2_store_release(store);
+    return status;
+}
+
+void n2_store_release(struct n2_store *store)
+{
+    n2_column_release(&store->vectors);
+    n2_column_release(&store->labels);
+    n2_column_release(&store->ids);
+}
+
+int n2_store_check(const struct n2_store *store, const float *vector, double *norm)
+{
+    double sum = 0;
+    for (size_t i = 0; i < store->dim; i++)
+        sum += (double)vector[i] * (double)vector[i];
+    if (!isfinite(sum)) /* a finite float's square is finite as a double, and so are the sums */
+        return N2_ERR_NOT_FINITE;
+    *norm = sqrt(sum);
+    if (store->metric != N2_ANGULAR)
+        return *norm > MAX_NORM ? N2_ERR_MAGNITUDE : N2_OK;
+    if (sum == 0)
+        return N2_ERR_ZERO_VECTOR;
+    return *norm > MAX_NORM_ANGULAR || *norm < MIN_NORM_ANGULAR ? N2_ERR_MAGNITUDE : N2_OK;
+}
+
+int n2_store_check_all(const struct n2_store *store, const float *vectors, size_t n)
+{
+    int status = N2_OK;
+    double norm;
+    for (size_t i = 0; i < n && !status; i++)
+        status = n2_store_check(store, vectors + i * store->dim, &norm);
+    return status;
+}
+
+float n2_store_extra(const struct n2_store *store, double norm)
+{
+    return (float)(store->metric == N2_ANGULAR ? 1 / norm : norm);
+}
+
+void n2_store_put(struct n2_store *store, uint32_t node, uint32_t id, const float *vector,
+                  double norm)
+{
+    float *row = n2_column_row(&store->vectors, node);
+    memcpy(row, vector, store->dim * sizeof(float));
+    if (has_extra(store->metric))
+        row[store->dim] = n2_store_extra(store, norm);
+    *n2_store_label(store, node) = id;
+    *n2_store_id(store, id) = (struct n2_id){node, N2_NONE};
+}
+
+static void scale(const float *vector, float factor, size_t dim, float *out)
+{
+    for (size_t i = 0; i < dim; i++)
+        out[i] = vector[i] * factor;
+}
+
+void n2_store_probe_query(const struct n2_store *store, const float *query, double norm,
+                          float *buffer, struct n2_probe *probe)
+{
+    *probe = (struct n2_probe){query, 0, 0};
+    if (store->metric == N2_ANGULAR) {
+        scale(query, (float)(1 / norm), store->dim, buffer);
+        probe->vector = buffer;
+    }
+}
+
+/* sqrt(R^2 - |x|^2); 0 for vectors longer than R, which came after R was fixed. */
+static float extra_coordinate(float reach, float norm)
+{
+    float square = reach * reach - norm * norm;
+    return square > 0 ? sqrtf(square) : 0;
+}
+
+void n2_store_probe_node(const struct n2_store *store, uint32_t node, float reach, float *buffer,
+                         struct n2_probe *probe)
+{
+    const float *row = n2_store_vector(store, node);
+    *probe = (struct n2_probe){row, 0, 0};
+    if (store->metric == N2_ANGULAR) {
+        scale(row, row[store->dim], store->dim, buffer);
+        probe->vector = buffer;
+    } else if (store->metric == N2_DOT) {
+        probe->extra = extra_coordinate(reach, row[store->dim]);
+        probe->reach = reach;
+    }
+}
+
+static void angular_keys(const struct n2_store *store, const float *dot, const uint32_t *nodes,
+                         size_t n, uint32_t *keys)
+{
+    for (size_t i = 0; i < n; i++) {
+        float d = 1 - dot[i] * n2_store_vector(store, nodes[i])[store->dim];
+        d = d < 0 ? 0 : d > 2 ? 2 : d;
+        keys[i] = n2_key(d);
+    }
+}
+
+static void dot_keys(const struct n2_store *store, const struct n2_probe *probe, const float *dot,
+                     const uint32_t *nodes, size_t n, uint32_t *keys)
+{
+    if (probe->extra == 0) {
+        for (size_t i = 0; i < n; i++)
+            keys[i] = n2_key(0 - dot[i]); /* 0 - 0 is +0, as n2_key asks */
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        float norm = n2_store_vector(store, nodes[i])[store->dim];
+        keys[i] = n2_key(0 - (dot[i] + probe->extra * extra_coordinate(probe->reach, norm)));
+    }
+}
+
+#define BLOCK 256 /* floats on the stack */
+
+void n2_store_keys(const struct n2_store *store, const struct n2_kernels *kernels,
+                   const struct n2_probe *probe, const uint32_t *nodes, size_t n, uint32_t *keys)
+{
+    const float *rows = (const float *)(const void *)store->vectors.base;
+    n2_distances_fn *measure = store->metric == N2_L2 ? kernels->l2 : kernels->dot;
+    float distances[BLOCK];
+    for (size_t m; n > 0; nodes += m, keys += m, n -= m) {
+        m = n2_min(n, BLOCK);
+        measure(probe->vector, rows, store->row_floats, nodes, m, store->dim, distances);
+        if (store->metric == N2_ANGULAR)
+            angular_keys(store, distances, nodes, m, keys);
+        else if (store->metric == N2_DOT)
+            dot_keys(store, probe, distances, nodes, m, keys);
+        else
+            for (size_t i = 0; i < m; i++)
+                keys[i] = n2_key(distances[i]);
+    }
+}
+
+float n2_store_distance(const struct n2_store *store, uint32_t key)
+{
+    float distance = n2_key_distance(key);
+    return store->metric == N2_DOT ? 0 - distance : distance;
+}

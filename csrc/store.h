@@ -1,0 +1,103 @@
+/* store.h - the vectors of an index, their ids, and distances in one geometry for all metrics.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * An id is what callers know a vector by, a node is where it lies; the two are linked both ways.
+ *
+ *   vectors   node -> dim floats as they were added, then under angular and dot one float more:
+ *             angular 1 / |x|, dot |x|
+ *   labels    node -> its first id (uint32)
+ *   ids       id   -> its node, and the next id of the same node: ids of one node, whose vectors
+ *             are equal bit for bit, form a chain in ascending order that starts at the label
+ *
+ * Navigation compares keys: unsigned numbers, smaller is nearer (queue.h). For angular and L2 the
+ * key is that of the metric's distance. For dot it is that of -(p.q): between two nodes the product
+ * is taken with one coordinate more, sqrt(R^2 - |x|^2), where R is the largest norm; that makes all
+ * nodes equally long, so that nearest under dot is nearest under L2 (Bachrach et al., "Speeding up
+ * the Xbox recommender system", RecSys 2014). The extra coordinate of a query is 0, so a search's
+ * key is that of the plain product.
+ */
+#ifndef N2_STORE_H
+#define N2_STORE_H
+
+#include "column.h"
+#include "kernels.h"
+#include "queue.h"
+
+struct n2_id {
+    uint32_t node, next; /* next: N2_NONE at the end */
+};
+
+struct n2_store {
+    size_t dim;
+    size_t row_floats; /* dim, plus 1 under angular and dot */
+    int32_t metric;
+    struct n2_column vectors, labels, ids;
+    /* Published with release, nodes first: who sees an id sees its node. */
+    uint32_t n_nodes, n_ids;
+};
+
+/* A vector prepared for distances to nodes. */
+struct n2_probe {
+    const float *vector; /* [dim]; under angular of length 1 */
+    float extra;         /* under dot the extra coordinate, else 0 */
+    float reach;         /* under dot R if `extra` is used, else 0 */
+};
+
+int n2_store_init(struct n2_store *store, size_t dim, int32_t metric, size_t n_reserved);
+void n2_store_release(struct n2_store *store);
+
+/* Checks a vector against the limits of n2_add and sets *norm to its Euclidean norm.
+ * Returns 0, N2_ERR_NOT_FINITE, N2_ERR_ZERO_VECTOR or N2_ERR_MAGNITUDE. */
+int n2_store_check(const struct n2_store *store, const float *vector, double *norm);
+
+/* The first failure of n2_store_check among vectors[n][dim], or 0. */
+int n2_store_check_all(const struct n2_store *store, const float *vectors, size_t n);
+
+/* What stands behind a vector of that norm, under angular and dot. */
+float n2_store_extra(const struct n2_store *store, double norm);
+
+/* Appends a checked vector as the next node and id; the columns have room. Not yet published. */
+void n2_store_put(struct n2_store *store, uint32_t node, uint32_t id, const float *vector,
+                  double norm);
+
+/* Prepares a checked query. `buffer` has room for dim floats; the probe may point there or to
+ * `query`, which must outlive it. */
+void n2_store_probe_query(const struct n2_store *store, const float *query, double norm,
+                          float *buffer, struct n2_probe *probe);
+
+/* Prepares a node's vector, for distances to other nodes. `reach` is R under dot. */
+void n2_store_probe_node(const struct n2_store *store, uint32_t node, float reach, float *buffer,
+                         struct n2_probe *probe);
+
+/* keys[i] = key of the distance from the probe to nodes[i], for i < n. */
+void n2_store_keys(const struct n2_store *store, const struct n2_kernels *kernels,
+                   const struct n2_probe *probe, const uint32_t *nodes, size_t n, uint32_t *keys);
+
+/* The metric's distance that a search's key stands for. */
+float n2_store_distance(const struct n2_store *store, uint32_t key);
+
+N2_INLINE const float *n2_store_vector(const struct n2_store *store, uint32_t node)
+{
+    return (const float *)(const void *)(store->vectors.base) + (size_t)node * store->row_floats;
+}
+
+N2_INLINE uint32_t *n2_store_label(const struct n2_store *store, uint32_t node)
+{
+    return (uint32_t *)(void *)store->labels.base + node;
+}
+
+N2_INLINE struct n2_id *n2_store_id(const struct n2_store *store, uint32_t id)
+{
+    return (struct n2_id *)(void *)store->ids.base + id;
+}
+
+/* The node of an id, or N2_NONE. */
+N2_INLINE uint32_t n2_store_node(const struct n2_store *store, uint32_t id)
+{
+    if (id >= N2_ACQUIRE(&store->n_ids))
+        return N2_NONE;
+    uint32_t node = N2_LOAD(&n2_store_id(store, id)->node);
+    return node < N2_ACQUIRE(&store->n_nodes) ? node : N2_NONE;
+}
+
+#endif

@@ -1,0 +1,265 @@
+/* team.c - a leader thread and, below it, OpenMP's workers or our own.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "team.h"
+
+#include "alloc.h"
+#include "fault.h"
+
+#include <pthread.h>
+#include <signal.h>
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
+typedef void body_fn(void *context, size_t begin, size_t end, int worker);
+
+struct loop {
+    body_fn *body;
+    void *context;
+    size_t n, grain, n_ranges;
+    size_t next; /* range to be taken next */
+};
+
+struct n2_team {
+    int n_threads;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake; /* of the leader and the workers: something to do, or the end */
+    pthread_cond_t done; /* of those who wait for them */
+    pthread_t leader;
+    bool led;                    /* the leader exists; without it the caller works alone */
+    int (*work)(void *argument); /* what the leader is to do; NULL: nothing */
+    void *argument;
+    int result;
+    bool ended;
+#if !defined(_OPENMP)
+    pthread_t *workers; /* n_threads - 1; the leader is worker 0 */
+    int n_workers;
+    struct loop *loop;
+    uint64_t round; /* number of loops started */
+    int n_busy;     /* workers still in the loop */
+    int n_numbered; /* workers that have taken their number */
+#endif
+};
+
+/* Starts a thread that takes no signals: they belong to the host's own threads. */
+static bool start_thread(pthread_t *thread, void *(*run)(void *argument), void *argument)
+{
+    if (n2_fault())
+        return false;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool started = pthread_create(thread, NULL, run, argument) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
+}
+
+static void run_ranges(struct loop *loop, int worker)
+{
+    for (;;) {
+        size_t range = N2_FETCH_ADD(&loop->next, 1);
+        if (range >= loop->n_ranges)
+            return;
+        size_t begin = range * loop->grain;
+        loop->body(loop->context, begin, n2_min(begin + loop->grain, loop->n), worker);
+    }
+}
+
+#if defined(_OPENMP)
+
+/* A thread of the probe: it lives until the probe is over. */
+static void *wait_for_end(void *argument)
+{
+    struct n2_team *team = argument;
+    pthread_mutex_lock(&team->mutex);
+    while (!team->ended)
+        pthread_cond_wait(&team->wake, &team->mutex);
+    pthread_mutex_unlock(&team->mutex);
+    return NULL;
+}
+
+/* How many of `wanted` threads the system grants, the calling one included. Returns 0 if there is
+ * no memory to try. */
+static int probe(struct n2_team *team, int wanted)
+{
+    pthread_t *threads = n2_alloc((size_t)wanted, sizeof(*threads));
+    if (!threads)
+        return 0;
+    int n = 0;
+    while (n < wanted && start_thread(&threads[n], wait_for_end, team))
+        n++;
+    pthread_mutex_lock(&team->mutex);
+    team->ended = true;
+    pthread_cond_broadcast(&team->wake);
+    pthread_mutex_unlock(&team->mutex);
+    for (int i = 0; i < n; i++)
+        pthread_join(threads[i], NULL);
+    team->ended = false;
+    n2_alloc_free(threads);
+    return n > 1 ? n : 1;
+}
+
+/* The probe's threads are as many as the leader and its workers. */
+static bool start_workers(struct n2_team *team)
+{
+    team->n_threads = probe(team, team->n_threads);
+    return team->n_threads > 0;
+}
+
+static void stop_workers(struct n2_team *team)
+{
+    (void)team; /* they end with the leader */
+}
+
+static void run_loop(struct n2_team *team, struct loop *loop)
+{
+#pragma omp parallel num_threads(team->n_threads)
+    run_ranges(loop, omp_get_thread_num());
+}
+
+#else
+
+static void *work_along(void *argument)
+{
+    struct n2_team *team = argument;
+    pthread_mutex_lock(&team->mutex);
+    int number = ++team->n_numbered;
+    for (uint64_t round = 0;; round++) {
+        while (!team->ended && team->round == round)
+            pthread_cond_wait(&team->wake, &team->mutex);
+        if (team->ended)
+            break;
+        struct loop *loop = team->loop;
+        pthread_mutex_unlock(&team->mutex);
+        run_ranges(loop, number);
+        pthread_mutex_lock(&team->mutex);
+        if (--team->n_busy == 0)
+            pthread_cond_broadcast(&team->done);
+    }
+    pthread_mutex_unlock(&team->mutex);
+    return NULL;
+}
+
+static bool start_workers(struct n2_team *team)
+{
+    int wanted = team->n_threads - 1;
+    team->workers = n2_alloc((size_t)wanted, sizeof(*team->workers));
+    if (!team->workers)
+        return false;
+    while (team->n_workers < wanted &&
+           start_thread(&team->workers[team->n_workers], work_along, team))
+        team->n_workers++;
+    team->n_threads = team->n_workers + 1;
+    return true;
+}
+
+static void stop_workers(struct n2_team *team)
+{
+    for (int i = 0; i < team->n_workers; i++)
+        pthread_join(team->workers[i], NULL);
+    n2_alloc_free(team->workers);
+}
+
+static void run_loop(struct n2_team *team, struct loop *loop)
+{
+    pthread_mutex_lock(&team->mutex);
+    team->loop = loop;
+    team->n_busy = team->n_workers;
+    team->round++;
+    pthread_cond_broadcast(&team->wake);
+    pthread_mutex_unlock(&team->mutex);
+    run_ranges(loop, 0);
+    pthread_mutex_lock(&team->mutex);
+    while (team->n_busy > 0)
+        pthread_cond_wait(&team->done, &team->mutex);
+    pthread_mutex_unlock(&team->mutex);
+}
+
+#endif
+
+static void *lead(void *argument)
+{
+    struct n2_team *team = argument;
+    pthread_mutex_lock(&team->mutex);
+    for (;;) {
+        while (!team->ended && !team->work)
+            pthread_cond_wait(&team->wake, &team->mutex);
+        if (team->ended)
+            break;
+        pthread_mutex_unlock(&team->mutex);
+        int result = team->work(team->argument);
+        pthread_mutex_lock(&team->mutex);
+        team->result = result;
+        team->work = NULL;
+        pthread_cond_broadcast(&team->done);
+    }
+    pthread_mutex_unlock(&team->mutex);
+    return NULL;
+}
+
+int n2_team_open(struct n2_team **result, int threads)
+{
+    struct n2_team *team = n2_alloc_zero(1, sizeof(*team));
+    if (!team)
+        return N2_ERR_NO_MEMORY;
+    team->n_threads = threads;
+    pthread_mutex_init(&team->mutex, NULL);
+    pthread_cond_init(&team->wake, NULL);
+    pthread_cond_init(&team->done, NULL);
+    if (threads > 1) {
+        if (!start_workers(team)) {
+            n2_team_close(team);
+            return N2_ERR_NO_MEMORY;
+        }
+        team->led = team->n_threads > 1 && start_thread(&team->leader, lead, team);
+    }
+    *result = team;
+    return N2_OK;
+}
+
+int n2_team_threads(const struct n2_team *team)
+{
+    return team->led ? team->n_threads : 1;
+}
+
+int n2_team_run(struct n2_team *team, int (*work)(void *argument), void *argument)
+{
+    if (!team->led)
+        return work(argument);
+    pthread_mutex_lock(&team->mutex);
+    team->argument = argument;
+    team->work = work;
+    pthread_cond_broadcast(&team->wake);
+    while (team->work)
+        pthread_cond_wait(&team->done, &team->mutex);
+    int result = team->result;
+    pthread_mutex_unlock(&team->mutex);
+    return result;
+}
+
+void n2_team_for(struct n2_team *team, size_t n, size_t grain, body_fn *body, void *context)
+{
+    struct loop loop = {body, context, n, grain, (n + grain - 1) / grain, 0};
+    if (!team->led || loop.n_ranges <= 1)
+        run_ranges(&loop, 0);
+    else
+        run_loop(team, &loop);
+}
+
+void n2_team_close(struct n2_team *team)
+{
+    if (!team)
+        return;
+    pthread_mutex_lock(&team->mutex);
+    team->ended = true;
+    pthread_cond_broadcast(&team->wake);
+    pthread_mutex_unlock(&team->mutex);
+    if (team->led)
+        pthread_join(team->leader, NULL);
+    stop_workers(team);
+    pthread_cond_destroy(&team->done);
+    pthread_cond_destroy(&team->wake);
+    pthread_mutex_destroy(&team->mutex);
+    n2_alloc_free(team);
+}
