@@ -1,0 +1,300 @@
+/* build.c - the life of a build: begin, steps, the end or the undoing.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The pending nodes are inserted in a random order, so that data that comes sorted or in clusters
+ * makes no worse a graph; the order is a function of the seed.
+ *
+ * While a build runs, searches see what it has linked so far. To undo it, its nodes first become
+ * pending again; then, with no search inside, the rows of older nodes are put back.
+ */
+#include "build.h"
+
+#include "alloc.h"
+#include "cpu.h"
+#include "hash.h"
+
+#include <errno.h>
+
+#define ORDER_SALT UINT64_C(0x6f72646572) /* makes the order's hash another than the levels' */
+#define GRAIN 16                          /* new nodes for each thread at least */
+
+/* Lists the pending nodes and sets *n_before to where the nodes linked before end. */
+static int list_pending(struct n2_build *build, uint32_t *n_before)
+{
+    const struct n2_index *index = build->index;
+    uint32_t from = index->graph.first_pending;
+    size_t room = build->n_nodes - from;
+    build->order = n2_alloc(room, sizeof(*build->order));
+    build->equals = n2_alloc(room, sizeof(*build->equals));
+    build->temp = n2_alloc(room, sizeof(*build->temp));
+    if (!build->order || !build->equals || !build->temp)
+        return N2_ERR_NO_MEMORY;
+    *n_before = from;
+    for (uint32_t node = from; node < build->n_nodes; node++) {
+        if (*n2_graph_height(&index->graph, node) == 0)
+            build->order[build->n_new++] = node;
+        else
+            *n_before = node + 1;
+    }
+    for (size_t i = build->n_new; i > 1; i--) { /* Fisher and Yates */
+        size_t j = n2_hash_below(n2_hash(index->seed ^ ORDER_SALT, from + i), i);
+        uint32_t swap = build->order[i - 1];
+        build->order[i - 1] = build->order[j];
+        build->order[j] = swap;
+    }
+    return N2_OK;
+}
+
+static int make_team(struct n2_build *build, int threads)
+{
+    size_t useful = n2_max(1, build->n_new / GRAIN);
+    threads = (int)n2_min((size_t)(threads ? threads : n2_cpu_count()), useful);
+    int status = n2_team_open(&build->team, threads);
+    if (status)
+        return status;
+    build->n_threads = n2_team_threads(build->team);
+    build->scratches = n2_alloc_zero((size_t)build->n_threads, sizeof(*build->scratches));
+    if (!build->scratches)
+        return N2_ERR_NO_MEMORY;
+    const struct n2_index *index = build->index;
+    size_t width = n2_insert_width(&index->graph, index->ef_construction);
+    for (int i = 0; i < build->n_threads && !status; i++)
+        status = n2_scratch_fit(&build->scratches[i], index->store.dim, build->n_nodes, width, 1);
+    return status;
+}
+
+void n2_build_aim(struct n2_build *build, struct n2_graph *graph, struct n2_undo *undo)
+{
+    const struct n2_index *index = build->index;
+    build->inserter = (struct n2_inserter){
+        .view = {&index->store, graph, NULL, n2_kernels(), build->n_nodes, build->n_nodes},
+        .graph = graph,
+        .undo = undo,
+        .levels = &build->levels,
+        .team = build->team,
+        .scratches = build->scratches,
+        .selection = index->selection,
+        .ef_construction = index->ef_construction,
+        .cancel = &build->cancel,
+    };
+}
+
+/* R of dot: the largest norm of the vectors of the first build. */
+static float largest_norm(const struct n2_store *store, uint32_t n_nodes)
+{
+    float largest = 0;
+    for (uint32_t node = 0; node < n_nodes; node++) {
+        float norm = n2_store_vector(store, node)[store->dim];
+        largest = norm > largest ? norm : largest;
+    }
+    return largest;
+}
+
+static int prepare(struct n2_build *build, int threads)
+{
+    struct n2_index *index = build->index;
+    struct n2_graph *graph = &index->graph;
+    int status = n2_origin_check(index, &build->cancel);
+    if (status)
+        return status;
+    build->n_nodes = N2_ACQUIRE(&index->store.n_nodes);
+    n2_levels_init(&build->levels, graph->M, index->level_multiplier, index->seed);
+    uint32_t n_before;
+    status = list_pending(build, &n_before);
+    if (!status)
+        status = make_team(build, threads);
+    if (!status)
+        status = n2_index_grow(index, &graph->links0, build->n_nodes);
+    if (!status)
+        status = n2_index_grow(index, &graph->towers, build->n_nodes);
+    n2_build_aim(build, graph, &build->undo);
+    if (!status)
+        status = n2_insert_open(&build->inserter);
+    if (!status)
+        status = n2_undo_init(&build->undo, graph, n_before);
+    if (status)
+        return status;
+    if (index->store.metric == N2_DOT && graph->n_linked == 0)
+        graph->reach = largest_norm(&index->store, build->n_nodes);
+    N2_RELEASE(&graph->n_rows, build->n_nodes);
+    build->n_passes = index->merging == N2_MERGE_LEVEL0 ? 2 : 1;
+    build->n_total = (uint64_t)build->n_passes * build->n_new;
+    N2_STORE(&index->last_threads, build->n_threads);
+    size_t lists = build->n_new * (sizeof(*build->order) + 2 * sizeof(*build->equals));
+    size_t scratches = (size_t)build->n_threads * build->scratches[0]->n_bytes;
+    N2_STORE(&index->build_bytes, lists + scratches + n2_insert_bytes(&build->inserter));
+    build->begun = true;
+    build->done = build->n_new == 0 && (graph->settled || !graph->entry);
+    graph->settled = build->done;
+    return N2_OK;
+}
+
+/* Makes the index as it was before the build. */
+static void undo(struct n2_build *build)
+{
+    struct n2_index *index = build->index;
+    n2_turn_take(&index->turn);
+    for (size_t i = 0; i < build->n_new; i++)
+        N2_RELEASE(n2_graph_height(&index->graph, build->order[i]), 0);
+    n2_gate_shut(&index->gate);
+    n2_undo_restore(&build->undo);
+    n2_gate_open(&index->gate);
+    n2_turn_give(&index->turn);
+}
+
+/* Makes `build` the one under way; waits for another to end if told to. */
+static int take_place(struct n2_index *index, struct n2_build *build, bool wait)
+{
+    int status = N2_OK;
+    pthread_mutex_lock(&index->state);
+    while (index->build && wait && !index->closed)
+        pthread_cond_wait(&index->state_change, &index->state);
+    if (index->closed)
+        status = N2_ERR_CLOSED;
+    else if (index->build)
+        status = EBUSY;
+    else
+        index->build = build;
+    pthread_mutex_unlock(&index->state);
+    return status;
+}
+
+/* Gives the place back and frees the build. */
+static void release(struct n2_build *build)
+{
+    struct n2_index *index = build->index;
+    pthread_mutex_lock(&index->state);
+    index->build = NULL;
+    index->build_bytes = 0;
+    pthread_cond_broadcast(&index->state_change);
+    pthread_mutex_unlock(&index->state);
+    n2_insert_close(&build->inserter);
+    n2_undo_release(&build->undo);
+    n2_graph_release(&build->second);
+    for (int i = 0; i < build->n_threads && build->scratches; i++)
+        n2_scratch_free(build->scratches[i]);
+    n2_alloc_free(build->scratches);
+    n2_team_close(build->team);
+    n2_alloc_free(build->order);
+    n2_alloc_free(build->equals);
+    n2_alloc_free(build->temp);
+    n2_alloc_free(build);
+}
+
+static int begin(struct n2_build **result, struct n2_index *index,
+                 const struct n2_build_options *options, bool wait)
+{
+    int32_t threads = options ? options->threads : 0;
+    if (threads < 0 || threads > N2_MAX_THREADS)
+        return N2_ERR_OPTION;
+    struct n2_build *build = n2_alloc_zero(1, sizeof(*build));
+    if (!build)
+        return N2_ERR_NO_MEMORY;
+    build->index = index;
+    int status = take_place(index, build, wait);
+    if (status) {
+        n2_alloc_free(build);
+        return status;
+    }
+    n2_turn_take(&index->turn);
+    status = prepare(build, threads);
+    n2_turn_give(&index->turn);
+    if (status)
+        release(build);
+    else
+        *result = build;
+    return status;
+}
+
+static int step(struct n2_build *build, uint64_t *done, uint64_t *total)
+{
+    struct n2_index *index = build->index;
+    if (!build->done && !build->status) {
+        n2_turn_take(&index->turn);
+        build->status = N2_LOAD(&build->cancel) ? N2_ERR_CANCELLED : n2_pass_step(build);
+        n2_turn_give(&index->turn);
+    }
+    *total = build->n_total;
+    *done = build->done        ? build->n_total
+            : build->pass == 0 ? build->n_inserted
+                               : build->n_total / 2 + build->n_inserted;
+    return build->status;
+}
+
+static void end(struct n2_build *build, bool closed)
+{
+    if (build->begun && !build->done && !closed)
+        undo(build);
+    release(build);
+}
+
+int n2_build_begin(struct n2_build **build, struct n2_index *index,
+                   const struct n2_build_options *options)
+{
+    if (!build || !index)
+        return N2_ERR_OPTION;
+    int status = n2_index_enter(index);
+    if (status)
+        return status;
+    status = begin(build, index, options, false);
+    n2_index_leave(index);
+    return status;
+}
+
+int n2_build_step(struct n2_build *build, uint64_t *done, uint64_t *total)
+{
+    if (!build)
+        return N2_ERR_OPTION;
+    struct n2_index *index = build->index;
+    int status = n2_index_enter(index);
+    if (status)
+        return status;
+    uint64_t n_done, n_total;
+    status = step(build, &n_done, &n_total);
+    if (!status && done)
+        *done = n_done;
+    if (!status && total)
+        *total = n_total;
+    n2_index_leave(index);
+    return status;
+}
+
+void n2_build_cancel(struct n2_build *build)
+{
+    if (build)
+        N2_STORE(&build->cancel, 1);
+}
+
+void n2_build_end(struct n2_build *build)
+{
+    if (!build)
+        return;
+    struct n2_index *index = build->index;
+    bool closed = n2_index_enter(index) != N2_OK;
+    end(build, closed);
+    if (!closed)
+        n2_index_leave(index);
+}
+
+int n2_build(struct n2_index *index, const struct n2_build_options *options)
+{
+    if (!index)
+        return N2_ERR_OPTION;
+    int status = n2_index_enter(index);
+    if (status)
+        return status;
+    struct n2_build *build;
+    status = begin(&build, index, options, true);
+    if (!status) {
+        uint64_t done = 0, total = 1;
+        while (!status && done < total) {
+            status = step(build, &done, &total);
+            if (!status && options && options->progress &&
+                options->progress(options->user, done, total) && done < total)
+                status = N2_ERR_CANCELLED;
+        }
+        end(build, false);
+    }
+    n2_index_leave(index);
+    return status;
+}

@@ -1,0 +1,224 @@
+/* index.c - making, growing, adding to and closing an index.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "index.h"
+
+#include "alloc.h"
+#include "build.h"
+#include "scratch.h"
+
+/* Addresses reserved for an index: eight times what it holds, within these bounds. When they are
+ * used up the columns move, which copies them; from then on that is rare. */
+#define LEAST_RESERVED ((size_t)1 << 30)
+#define MOST_RESERVED ((size_t)32 << 30)
+#define GROWTH 8
+
+size_t n2_index_node_bytes(const struct n2_index *index)
+{
+    const struct n2_store *store = &index->store;
+    const struct n2_graph *graph = &index->graph;
+    return store->vectors.stride + store->labels.stride + store->ids.stride +
+           graph->heights.stride + graph->links0.stride + graph->towers.stride +
+           2 * graph->upper.stride / (graph->M - 1);
+}
+
+/* Nodes to reserve addresses for, where an index holds or is about to hold n_nodes. */
+static size_t reserved_nodes(size_t node_bytes, size_t n_nodes)
+{
+    size_t bytes = n_nodes * node_bytes * GROWTH;
+    bytes = n2_min(n2_max(bytes, LEAST_RESERVED), MOST_RESERVED);
+    return n2_min(n2_max(bytes / node_bytes, n_nodes), N2_MAX_VECTORS);
+}
+
+int n2_index_make(struct n2_index **result, size_t dim, const struct n2_options *options,
+                  size_t n_nodes)
+{
+    struct n2_index *index = n2_alloc_aligned(1, sizeof(*index)); /* slots have cache lines */
+    if (!index)
+        return N2_ERR_NO_MEMORY;
+    memset(index, 0, sizeof(*index));
+    index->selection = options->selection;
+    index->merging = options->merging;
+    index->ef_construction = (size_t)options->ef_construction;
+    index->level_multiplier = options->level_multiplier;
+    index->seed = options->seed;
+    size_t M = (size_t)options->M, M0 = (size_t)options->max_m0;
+    size_t node_bytes = (dim + 1) * sizeof(float) + (M0 + 4) * sizeof(uint32_t) + 1;
+    size_t n_reserved = reserved_nodes(node_bytes, n_nodes);
+    int status = n2_store_init(&index->store, dim, options->metric, n_reserved);
+    if (!status)
+        status = n2_graph_init(&index->graph, (uint32_t)M, (uint32_t)M0, n_reserved);
+    if (status) {
+        n2_store_release(&index->store);
+        n2_alloc_free(index);
+        return status;
+    }
+    n2_gate_init(&index->gate);
+    n2_turn_init(&index->turn);
+    pthread_mutex_init(&index->add, NULL);
+    pthread_mutex_init(&index->state, NULL);
+    pthread_cond_init(&index->state_change, NULL);
+    *result = index;
+    return N2_OK;
+}
+
+int n2_index_enter(struct n2_index *index)
+{
+    pthread_mutex_lock(&index->state);
+    bool closed = index->closed;
+    index->n_calls += !closed;
+    pthread_mutex_unlock(&index->state);
+    return closed ? N2_ERR_CLOSED : N2_OK;
+}
+
+void n2_index_leave(struct n2_index *index)
+{
+    pthread_mutex_lock(&index->state);
+    index->n_calls--;
+    if (index->closed)
+        pthread_cond_broadcast(&index->state_change);
+    pthread_mutex_unlock(&index->state);
+}
+
+void n2_close(struct n2_index *index)
+{
+    if (!index)
+        return;
+    pthread_mutex_lock(&index->state);
+    bool first = !index->closed;
+    index->closed = true;
+    if (index->build)
+        n2_build_cancel(index->build);
+    pthread_cond_broadcast(&index->state_change);
+    while (index->n_calls > 0)
+        pthread_cond_wait(&index->state_change, &index->state);
+    pthread_mutex_unlock(&index->state);
+    n2_gate_close(&index->gate);
+    if (!first)
+        return;
+    n2_store_release(&index->store);
+    n2_graph_release(&index->graph);
+    for (size_t i = 0; i < N2_SLOTS; i++) {
+        n2_scratch_free(index->gate.slots[i].scratch);
+        index->gate.slots[i].scratch = NULL;
+    }
+}
+
+void n2_free(struct n2_index *index)
+{
+    if (!index)
+        return;
+    n2_close(index);
+    pthread_cond_destroy(&index->state_change);
+    pthread_mutex_destroy(&index->state);
+    pthread_mutex_destroy(&index->add);
+    n2_turn_destroy(&index->turn);
+    n2_gate_destroy(&index->gate);
+    n2_alloc_free(index);
+}
+
+void n2_index_view(const struct n2_index *index, struct n2_view *view)
+{
+    uint32_t n_rows = N2_ACQUIRE(&index->graph.n_rows); /* first: nodes only become more */
+    *view = (struct n2_view){
+        &index->store, &index->graph, NULL, n2_kernels(), N2_ACQUIRE(&index->store.n_nodes),
+        n_rows};
+}
+
+/* The columns that an added vector needs. */
+static void added_columns(struct n2_index *index, struct n2_column *columns[4])
+{
+    columns[0] = &index->store.vectors;
+    columns[1] = &index->store.labels;
+    columns[2] = &index->store.ids;
+    columns[3] = &index->graph.heights;
+}
+
+/* Moves a column to where `rows` fit. The caller has the turn. */
+static int move_column(struct n2_index *index, struct n2_column *column, size_t rows)
+{
+    size_t reserved = reserved_nodes(n2_index_node_bytes(index), rows);
+    if (column == &index->graph.upper)
+        reserved = rows * 2;
+    pthread_mutex_lock(&index->add);
+    n2_gate_shut(&index->gate);
+    int status = n2_column_move(column, reserved);
+    if (status && reserved > rows) /* then without room to spare */
+        status = n2_column_move(column, rows);
+    n2_gate_open(&index->gate);
+    pthread_mutex_unlock(&index->add);
+    return status;
+}
+
+int n2_index_grow(struct n2_index *index, struct n2_column *column, size_t rows)
+{
+    if (!n2_column_fits(column, rows)) {
+        int status = move_column(index, column, rows);
+        if (status)
+            return status;
+    }
+    return n2_column_commit(column, rows);
+}
+
+/* Makes the columns of added vectors fit for n_nodes. */
+static int make_room(struct n2_index *index, size_t n_nodes)
+{
+    struct n2_column *columns[4];
+    added_columns(index, columns);
+    n2_turn_take(&index->turn);
+    int status = N2_OK;
+    for (int i = 0; i < 4 && !status; i++)
+        if (!n2_column_fits(columns[i], n_nodes))
+            status = move_column(index, columns[i], n_nodes);
+    n2_turn_give(&index->turn);
+    return status;
+}
+
+/* Under the add lock: sets *fits, and appends if they do. */
+static int append(struct n2_index *index, const float *vectors, size_t n, uint32_t *first,
+                  bool *fits)
+{
+    struct n2_store *store = &index->store;
+    size_t n_nodes = (size_t)store->n_nodes + n, n_ids = (size_t)store->n_ids + n;
+    *fits = true;
+    if (n > N2_MAX_VECTORS || n_ids > N2_MAX_VECTORS)
+        return N2_ERR_FULL;
+    struct n2_column *columns[4];
+    added_columns(index, columns);
+    for (int i = 0; i < 4; i++)
+        *fits = *fits && n2_column_fits(columns[i], n_nodes);
+    if (!*fits)
+        return N2_OK;
+    for (int i = 0; i < 4; i++) {
+        int status = n2_column_commit(columns[i], columns[i] == &store->ids ? n_ids : n_nodes);
+        if (status)
+            return status;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const float *vector = vectors + i * store->dim;
+        double norm;
+        (void)n2_store_check(store, vector, &norm); /* its status is known to be 0 */
+        n2_store_put(store, (uint32_t)(store->n_nodes + i), (uint32_t)(store->n_ids + i), vector,
+                     norm);
+    }
+    *first = store->n_ids;
+    N2_RELEASE(&store->n_nodes, (uint32_t)n_nodes);
+    N2_RELEASE(&store->n_ids, (uint32_t)n_ids);
+    return N2_OK;
+}
+
+int n2_index_add(struct n2_index *index, const float *vectors, size_t n, uint32_t *first)
+{
+    for (;;) {
+        bool fits;
+        pthread_mutex_lock(&index->add);
+        size_t n_nodes = (size_t)index->store.n_nodes + n;
+        int status = append(index, vectors, n, first, &fits);
+        pthread_mutex_unlock(&index->add);
+        if (status || fits)
+            return status;
+        status = make_room(index, n_nodes); /* others may add meanwhile: try again */
+        if (status)
+            return status;
+    }
+}

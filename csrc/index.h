@@ -1,0 +1,71 @@
+/* index.h - the index behind the opaque handle, and who may touch what.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Locks, in the order of taking; each guards what stands behind it:
+ *
+ *   state   closed, n_calls, building. Held for a few instructions.
+ *   turn    the graph, and where columns lie: a build's batch, a save, a check. Held for long.
+ *   add     appending to the store's columns and to graph.heights
+ *   gate    searches hold a slot of it; shut, it keeps them out while columns move
+ *
+ * What searches read without a lock (counters, links, heights, ids) is published as base.h says.
+ */
+#ifndef N2_INDEX_H
+#define N2_INDEX_H
+
+#include "gate.h"
+#include "graph.h"
+#include "hnsw.h"
+#include "origin.h"
+#include "store.h"
+
+struct n2_build;
+
+struct n2_index {
+    /* Fixed when the index is made. */
+    int32_t selection, merging;
+    size_t ef_construction;
+    double level_multiplier; /* 0: the default */
+    uint64_t seed;
+
+    struct n2_store store;
+    struct n2_graph graph;
+    struct n2_origin origin; /* the file it was loaded from, until checked */
+
+    struct n2_gate gate;
+    struct n2_turn turn;
+    pthread_mutex_t add;
+
+    pthread_mutex_t state;
+    pthread_cond_t state_change;
+    bool closed;
+    size_t n_calls;         /* calls in progress that hold no slot */
+    struct n2_build *build; /* under way */
+    int32_t last_threads;   /* of the last build */
+    uint64_t build_bytes;   /* working memory of the build under way */
+    uint64_t scratch_bytes; /* of all searches */
+};
+
+/* Makes an index with room reserved for n_nodes nodes at least. Options are checked and complete.
+ * Returns 0 or N2_ERR_NO_MEMORY. */
+int n2_index_make(struct n2_index **index, size_t dim, const struct n2_options *options,
+                  size_t n_nodes);
+
+/* Begins and ends a call that holds no slot. Returns 0, or N2_ERR_CLOSED and nothing is begun. */
+int n2_index_enter(struct n2_index *index);
+void n2_index_leave(struct n2_index *index);
+
+/* What a search sees now. */
+void n2_index_view(const struct n2_index *index, struct n2_view *view);
+
+/* Appends n checked vectors. Returns 0, N2_ERR_FULL or N2_ERR_NO_MEMORY. */
+int n2_index_add(struct n2_index *index, const float *vectors, size_t n, uint32_t *first);
+
+/* Makes a column of the graph usable up to `rows`; moves it where it has no room. The caller has
+ * the turn. Returns 0 or N2_ERR_NO_MEMORY. */
+int n2_index_grow(struct n2_index *index, struct n2_column *column, size_t rows);
+
+/* Bytes of a node in all columns, rows of upper levels included on average. */
+size_t n2_index_node_bytes(const struct n2_index *index);
+
+#endif

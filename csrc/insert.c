@@ -1,0 +1,297 @@
+/* insert.c - the search step of a batch: candidates, mates, selection.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "insert.h"
+
+#include "alloc.h"
+#include "hash.h"
+#include "link.h"
+#include "sort.h"
+
+#define MOST 4096                      /* members of a batch */
+#define FOUND_BYTES ((size_t)64 << 20) /* at most, of all members' candidates */
+#define MEETING_PLACES 3               /* nearest found nodes, at which members meet their mates */
+#define MATES_EACH_WAY 16              /* of those that meet at a node, how many are looked at */
+#define MEMBER_BITS 26                 /* of a word, for the number of a member */
+#define GRAIN 16                       /* members a thread takes at a time */
+
+_Static_assert(MOST < 1 << MEMBER_BITS, "a member's number fits its bits");
+
+size_t n2_insert_width(const struct n2_graph *graph, size_t ef_construction)
+{
+    return n2_max(ef_construction, (size_t)graph->M0 + graph->M0 / 2 + 2);
+}
+
+static uint32_t *picked_row(const struct n2_inserter *in, const struct n2_member *member,
+                            uint32_t level)
+{
+    return in->picked + (member->upper + level - 1) * in->graph->M;
+}
+
+/* Searches one level and leaves the queue sorted, the visited set clear. */
+static void search_level(const struct n2_inserter *in, const struct n2_probe *probe, uint64_t start,
+                         uint32_t level, struct n2_scratch *scratch)
+{
+    n2_hnsw_start(scratch, in->ef_construction, start);
+    n2_hnsw_search_layer(&in->view, probe, level, scratch);
+    n2_visited_clear(&scratch->visited);
+    for (size_t i = 0; i < scratch->queue.size; i++)
+        scratch->queue.entries[i] &= ~UINT64_C(1); /* expanded or not no longer matters */
+}
+
+static bool equal_vectors(const struct n2_store *store, uint32_t a, uint32_t b)
+{
+    return !memcmp(n2_store_vector(store, a), n2_store_vector(store, b),
+                   store->dim * sizeof(float));
+}
+
+/* The linked node among the candidates that equals the member, or N2_NONE. Equal vectors have the
+ * same distance to it as it has to itself. */
+static uint32_t equal_candidate(const struct n2_inserter *in, const struct n2_member *member,
+                                const struct n2_probe *probe, const struct n2_queue *queue)
+{
+    uint32_t self;
+    n2_store_keys(in->view.store, in->view.kernels, probe, &member->node, 1, &self);
+    for (size_t i = 0; i < queue->size && n2_entry_key(queue->entries[i]) <= self; i++) {
+        uint32_t node = n2_entry_node(queue->entries[i]);
+        if (n2_entry_key(queue->entries[i]) == self &&
+            equal_vectors(in->view.store, node, member->node))
+            return node;
+    }
+    return N2_NONE;
+}
+
+/* Finds the candidates of members begin..end-1 on level 0, their neighbours above it. */
+static void find(void *context, size_t begin, size_t end, int worker)
+{
+    struct n2_inserter *in = context;
+    struct n2_scratch *scratch = in->scratches[worker];
+    const struct n2_graph *graph = in->graph;
+    uint64_t entry = graph->entry;
+    for (size_t i = begin; i < end && !N2_LOAD(in->cancel); i++) {
+        struct n2_member *member = &in->members[i];
+        const float *vector = n2_store_vector(in->view.store, member->node);
+        member->fingerprint = n2_hash_words(vector, in->view.store->dim);
+        for (uint32_t l = 1; l <= member->level; l++)
+            n2_graph_write(picked_row(in, member, l), graph->M, NULL, 0);
+        if (!entry)
+            continue;
+        struct n2_probe probe;
+        n2_store_probe_node(in->view.store, member->node, graph->reach, scratch->query, &probe);
+        uint32_t level = (uint32_t)n2_min(member->level, n2_entry_height(entry) - 1);
+        uint64_t start = n2_hnsw_descend(&in->view, &probe, entry, level, scratch);
+        for (uint32_t l = level; l > 0; l--) {
+            search_level(in, &probe, start, l, scratch);
+            uint64_t *entries = scratch->queue.entries;
+            start = entries[0];
+            size_t n = n2_hnsw_select(&in->view, in->selection, graph->reach, entries,
+                                      scratch->queue.size, graph->M, scratch);
+            for (size_t j = 0; j < n; j++)
+                picked_row(in, member, l)[j] = n2_entry_node(entries[j]);
+        }
+        search_level(in, &probe, start, 0, scratch);
+        member->n_found = (uint32_t)scratch->queue.size;
+        member->equal = equal_candidate(in, member, &probe, &scratch->queue);
+        memcpy(in->found + i * in->ef_construction, scratch->queue.entries,
+               scratch->queue.size * sizeof(uint64_t));
+    }
+}
+
+/* Makes members equal to an earlier one of the batch its duplicates, or those of its original. */
+static void find_equal_members(struct n2_inserter *in)
+{
+    uint64_t *words = in->words;
+    const uint64_t number = (UINT64_C(1) << MEMBER_BITS) - 1;
+    for (size_t i = 0; i < in->n_members; i++)
+        words[i] = (in->members[i].fingerprint & ~number) | i;
+    n2_sort(words, in->temp, in->n_members);
+    for (size_t i = 1, first = 0; i < in->n_members; i++) {
+        if ((words[i] ^ words[first]) & ~number)
+            first = i;
+        /* The first of equal members stands first, unless fingerprints agree by chance. */
+        struct n2_member *member = &in->members[words[i] & number];
+        const struct n2_member *earlier = &in->members[words[first] & number];
+        if (i > first && member->equal == N2_NONE &&
+            equal_vectors(in->view.store, member->node, earlier->node))
+            member->equal = earlier->equal == N2_NONE ? earlier->node : earlier->equal;
+    }
+}
+
+/* Lists (found node, member) for the nearest found nodes of each member, in order. */
+static void list_meetings(struct n2_inserter *in)
+{
+    in->n_words = 0;
+    for (size_t i = 0; i < in->n_members; i++) {
+        const struct n2_member *member = &in->members[i];
+        const uint64_t *found = in->found + i * in->ef_construction;
+        for (size_t j = 0; j < MEETING_PLACES && j < member->n_found; j++)
+            if (member->equal == N2_NONE)
+                in->words[in->n_words++] = (uint64_t)n2_entry_node(found[j]) << 32 | i;
+    }
+    n2_sort(in->words, in->temp, in->n_words);
+}
+
+/* Position of `word` in the sorted words, which hold it. */
+static size_t position(const struct n2_inserter *in, uint64_t word)
+{
+    size_t low = 0;
+    for (size_t n = in->n_words; n > 1;) {
+        size_t half = n / 2;
+        low += in->words[low + half] <= word ? half : 0;
+        n -= half;
+    }
+    return low;
+}
+
+/* Adds to the queue those members that found the same nodes as member i. */
+static void add_mates(const struct n2_inserter *in, size_t i, const struct n2_probe *probe,
+                      struct n2_scratch *scratch)
+{
+    const uint64_t *found = in->found + i * in->ef_construction;
+    size_t n_found = in->members[i].n_found, n = 0;
+    uint32_t mates[MEETING_PLACES * 2 * MATES_EACH_WAY], keys[MEETING_PLACES * 2 * MATES_EACH_WAY];
+    for (size_t j = 0; j < MEETING_PLACES && j < n_found; j++) {
+        uint64_t place = n2_entry_node(found[j]);
+        size_t at = position(in, place << 32 | i);
+        size_t from = at - n2_min(at, MATES_EACH_WAY);
+        size_t to = n2_min(at + MATES_EACH_WAY + 1, in->n_words);
+        for (size_t w = from; w < to; w++)
+            if (w != at && in->words[w] >> 32 == place)
+                mates[n++] = in->members[(uint32_t)in->words[w]].node;
+    }
+    n = n2_visited_filter(&scratch->visited, mates, n, mates); /* each once */
+    n2_visited_clear(&scratch->visited);
+    n2_store_keys(in->view.store, in->view.kernels, probe, mates, n, keys);
+    for (size_t m = 0; m < n; m++)
+        n2_queue_insert(&scratch->queue, n2_entry(keys[m], mates[m]));
+}
+
+/* Selects the neighbours of members begin..end-1 on level 0. */
+static void select_neighbours(void *context, size_t begin, size_t end, int worker)
+{
+    struct n2_inserter *in = context;
+    struct n2_scratch *scratch = in->scratches[worker];
+    struct n2_queue *queue = &scratch->queue;
+    uint32_t M = in->graph->M;
+    for (size_t i = begin; i < end && !N2_LOAD(in->cancel); i++) {
+        struct n2_member *member = &in->members[i];
+        if (member->equal != N2_NONE)
+            continue;
+        struct n2_probe probe;
+        n2_store_probe_node(in->view.store, member->node, in->graph->reach, scratch->query, &probe);
+        n2_queue_clear(queue, in->ef_construction);
+        queue->size = member->n_found;
+        memcpy(queue->entries, in->found + i * in->ef_construction,
+               member->n_found * sizeof(uint64_t));
+        add_mates(in, i, &probe, scratch);
+        size_t n = n2_hnsw_select(&in->view, in->selection, in->graph->reach, queue->entries,
+                                  queue->size, M, scratch);
+        for (size_t j = 0; j < n; j++)
+            in->picked0[i * M + j] = n2_entry_node(queue->entries[j]);
+        member->n_picked0 = (uint32_t)n;
+    }
+}
+
+size_t n2_insert_upper_rows(const struct n2_inserter *in, const uint32_t *nodes, size_t n)
+{
+    size_t rows = 0;
+    for (size_t i = 0; i < n; i++)
+        rows += n2_levels_of(in->levels, *n2_store_label(in->view.store, nodes[i]));
+    return rows;
+}
+
+static int fit(void **memory, size_t *room, size_t need, size_t size)
+{
+    if (need <= *room)
+        return N2_OK;
+    n2_alloc_free(*memory);
+    *memory = n2_alloc(need, size);
+    *room = *memory ? need : 0;
+    return *memory ? N2_OK : N2_ERR_NO_MEMORY;
+}
+
+/* Lists the members and makes room for what they find. */
+static int list_members(struct n2_inserter *in, const uint32_t *nodes, size_t n)
+{
+    in->n_members = n;
+    in->n_picked = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t level = n2_levels_of(in->levels, *n2_store_label(in->view.store, nodes[i]));
+        in->members[i] = (struct n2_member){nodes[i], level, N2_NONE, 0, 0, in->n_picked, 0};
+        in->n_picked += level;
+    }
+    size_t M = in->graph->M, room = in->picked_room * M;
+    int status = fit((void **)&in->picked, &room, in->n_picked * M, sizeof(uint32_t));
+    in->picked_room = room / M;
+    size_t need = n2_max(n * MEETING_PLACES, (n + in->n_picked) * M);
+    room = in->words_room;
+    if (!status)
+        status = fit((void **)&in->words, &in->words_room, need, sizeof(uint64_t));
+    if (!status)
+        status = fit((void **)&in->temp, &room, need, sizeof(uint64_t));
+    return status;
+}
+
+int n2_insert_batch(struct n2_inserter *in, const uint32_t *nodes, size_t n)
+{
+    int status = list_members(in, nodes, n);
+    if (status)
+        return status;
+    n2_team_for(in->team, n, GRAIN, find, in);
+    if (N2_LOAD(in->cancel))
+        return N2_ERR_CANCELLED;
+    find_equal_members(in);
+    list_meetings(in);
+    n2_team_for(in->team, n, GRAIN, select_neighbours, in);
+    if (N2_LOAD(in->cancel))
+        return N2_ERR_CANCELLED;
+    n2_link_members(in);
+    return N2_OK;
+}
+
+int n2_insert_open(struct n2_inserter *in)
+{
+    const struct n2_graph *graph = in->graph;
+    size_t n_nodes = in->view.n_nodes, beam = in->ef_construction;
+    in->most = n2_max(1, n2_min(MOST, FOUND_BYTES / sizeof(uint64_t) / beam));
+    in->slack.room = graph->M0 / 2;
+    in->members = n2_alloc(in->most, sizeof(*in->members));
+    in->found = n2_alloc(in->most, beam * sizeof(uint64_t));
+    in->picked0 = n2_alloc(in->most, graph->M * sizeof(uint32_t));
+    if (!in->members || !in->found || !in->picked0)
+        goto fail;
+    size_t slots = in->slack.room * sizeof(uint32_t);
+    if (n2_column_reserve(&in->slack.slots, slots, n_nodes, n_nodes) ||
+        n2_column_commit(&in->slack.slots, n_nodes) ||
+        n2_column_reserve(&in->dirty, sizeof(uint64_t), n_nodes / 64 + 1, n_nodes / 64 + 1) ||
+        n2_column_commit(&in->dirty, n_nodes / 64 + 1))
+        goto fail;
+    in->view.slack = &in->slack;
+    return N2_OK;
+fail:
+    n2_insert_close(in);
+    return N2_ERR_NO_MEMORY;
+}
+
+void n2_insert_close(struct n2_inserter *in)
+{
+    n2_column_release(&in->slack.slots);
+    n2_column_release(&in->dirty);
+    n2_alloc_free(in->members);
+    n2_alloc_free(in->found);
+    n2_alloc_free(in->picked0);
+    n2_alloc_free(in->picked);
+    n2_alloc_free(in->words);
+    n2_alloc_free(in->temp);
+    in->members = NULL;
+    in->found = in->words = in->temp = NULL;
+    in->picked0 = in->picked = NULL;
+}
+
+size_t n2_insert_bytes(const struct n2_inserter *in)
+{
+    size_t beam = in->ef_construction * sizeof(uint64_t), M = in->graph->M * sizeof(uint32_t);
+    return in->most * (sizeof(*in->members) + beam + M) +
+           in->view.n_nodes * in->slack.slots.stride + in->view.n_nodes / 8 +
+           2 * in->words_room * sizeof(uint64_t);
+}

@@ -1,0 +1,208 @@
+/* link.c - the link step of a batch.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Who reads the graph meanwhile sees, at every moment, lists of nodes whose own lists are in place:
+ * own rows first, then the links back, then the heights (they take a node out of the pending ones),
+ * the entry point last. Each is released after what it leads to.
+ */
+#include "link.h"
+
+#include "sort.h"
+
+#define GRAIN 64 /* rows or words a thread takes at a time */
+
+/* A link back: level, the node it leads from, the number of the member it leads to. In this order,
+ * so that sorting brings together what is written to one row, by members in order. */
+#define MEMBER_BITS 26
+#define NODE_BITS 32
+_Static_assert(N2_MAX_LEVEL < 1 << (64 - MEMBER_BITS - NODE_BITS), "a level fits its bits");
+
+static uint64_t back(uint32_t level, uint32_t from, size_t member)
+{
+    return (uint64_t)level << (MEMBER_BITS + NODE_BITS) | (uint64_t)from << MEMBER_BITS | member;
+}
+
+static uint64_t back_row(uint64_t word) /* level and node */
+{
+    return word >> MEMBER_BITS;
+}
+
+static uint64_t *dirty_word(const struct n2_inserter *in, uint32_t node)
+{
+    return (uint64_t *)(void *)in->dirty.base + node / 64;
+}
+
+void n2_link_select(struct n2_inserter *in, uint32_t node, uint32_t level, uint32_t more,
+                    struct n2_scratch *scratch)
+{
+    uint32_t m;
+    uint32_t *row = n2_graph_links(in->graph, node, level, &m);
+    uint32_t *nodes = scratch->nodes;
+    size_t n = n2_hnsw_links(&in->view, node, level, nodes);
+    if (more != N2_NONE)
+        nodes[n++] = more;
+    struct n2_probe probe;
+    n2_store_probe_node(in->view.store, node, in->graph->reach, scratch->query, &probe);
+    n2_store_keys(in->view.store, in->view.kernels, &probe, nodes, n, scratch->keys);
+    struct n2_queue *queue = &scratch->queue;
+    n2_queue_clear(queue, n);
+    for (size_t i = 0; i < n; i++)
+        n2_queue_insert(queue, n2_entry(scratch->keys[i], nodes[i]));
+    n = n2_hnsw_select(&in->view, in->selection, in->graph->reach, queue->entries, n, m, scratch);
+    for (size_t i = 0; i < n; i++)
+        nodes[i] = n2_entry_node(queue->entries[i]);
+    n2_graph_write(row, m, nodes, n);
+    if (level == 0)
+        memset(n2_slack_slots(&in->slack, node), 0, in->slack.room * sizeof(uint32_t));
+}
+
+/* Appends to the slack of a node whose row is full. False if the slack is full too. */
+static bool append_to_slack(struct n2_inserter *in, uint32_t node, uint32_t link)
+{
+    uint32_t *slots = n2_slack_slots(&in->slack, node), i = 0;
+    while (i < in->slack.room && slots[i])
+        i++;
+    if (i == in->slack.room)
+        return false;
+    slots[i] = link + 1;
+    __atomic_fetch_or(dirty_word(in, node), UINT64_C(1) << (node % 64), __ATOMIC_RELAXED);
+    return true;
+}
+
+static bool holds(const uint32_t *nodes, size_t n, uint32_t node)
+{
+    bool found = false;
+    for (size_t i = 0; i < n; i++)
+        found |= nodes[i] == node;
+    return found;
+}
+
+/* Adds a link to a row, unless it is there; selects anew where there is no place. */
+static void add_link(struct n2_inserter *in, uint32_t node, uint32_t level, uint32_t link,
+                     struct n2_scratch *scratch)
+{
+    uint32_t m;
+    uint32_t *row = n2_graph_links(in->graph, node, level, &m);
+    size_t n = n2_hnsw_links(&in->view, node, level, scratch->nodes);
+    if (!row || holds(scratch->nodes, n, link))
+        return;
+    if (n < m)
+        N2_RELEASE(&row[n], link);
+    else if (level > 0 || !append_to_slack(in, node, link))
+        n2_link_select(in, node, level, link, scratch);
+}
+
+static void write_own_rows(void *context, size_t begin, size_t end, int worker)
+{
+    (void)worker;
+    struct n2_inserter *in = context;
+    uint32_t M = in->graph->M, M0 = in->graph->M0;
+    for (size_t i = begin; i < end; i++) {
+        const struct n2_member *member = &in->members[i];
+        if (member->equal != N2_NONE)
+            continue;
+        n2_graph_write(n2_graph_links0(in->graph, member->node), M0, in->picked0 + i * M,
+                       member->n_picked0);
+        for (uint32_t l = 1; l <= member->level; l++)
+            n2_graph_write(n2_graph_upper(in->graph, member->node, l), M,
+                           in->picked + (member->upper + l - 1) * M, M);
+    }
+}
+
+/* Links the words that start within begin..end-1, each row's to its end. */
+static void link_back(void *context, size_t begin, size_t end, int worker)
+{
+    struct n2_inserter *in = context;
+    const uint64_t *words = in->words;
+    for (size_t i = begin; i < end; i++) {
+        if (i > 0 && back_row(words[i]) == back_row(words[i - 1]))
+            continue; /* not the first of its row */
+        uint32_t node = (uint32_t)back_row(words[i]);
+        uint32_t level = (uint32_t)(back_row(words[i]) >> NODE_BITS);
+        if (in->undo)
+            n2_undo_save(in->undo, node, level);
+        for (size_t j = i; j < in->n_words && back_row(words[j]) == back_row(words[i]); j++) {
+            size_t member = words[j] & ((UINT64_C(1) << MEMBER_BITS) - 1);
+            add_link(in, node, level, in->members[member].node, in->scratches[worker]);
+        }
+    }
+}
+
+static void list_links_back(struct n2_inserter *in)
+{
+    uint32_t M = in->graph->M;
+    in->n_words = 0;
+    for (size_t i = 0; i < in->n_members; i++) {
+        const struct n2_member *member = &in->members[i];
+        if (member->equal != N2_NONE)
+            continue;
+        for (uint32_t j = 0; j < member->n_picked0; j++)
+            in->words[in->n_words++] = back(0, in->picked0[i * M + j], i);
+        for (uint32_t l = 1; l <= member->level; l++) {
+            const uint32_t *row = in->picked + (member->upper + l - 1) * M;
+            for (uint32_t j = 0; j < M && row[j] != N2_NONE; j++)
+                in->words[in->n_words++] = back(l, row[j], i);
+        }
+    }
+    n2_sort(in->words, in->temp, in->n_words);
+}
+
+static void give_towers(struct n2_inserter *in)
+{
+    struct n2_graph *graph = in->graph;
+    for (size_t i = 0; i < in->n_members; i++) {
+        const struct n2_member *member = &in->members[i];
+        if (member->equal != N2_NONE)
+            continue;
+        uint32_t *tower = (uint32_t *)(void *)graph->towers.base + member->node;
+        N2_STORE(tower, member->level ? graph->n_upper : N2_NONE);
+        N2_STORE(&graph->n_upper, graph->n_upper + member->level);
+    }
+}
+
+/* Makes the members nodes of the graph for everyone. */
+static void raise_heights(struct n2_inserter *in)
+{
+    struct n2_graph *graph = in->graph;
+    uint64_t entry = graph->entry;
+    for (size_t i = 0; i < in->n_members; i++) {
+        const struct n2_member *member = &in->members[i];
+        if (member->equal != N2_NONE)
+            continue;
+        uint32_t height = member->level + 1;
+        N2_RELEASE(n2_graph_height(graph, member->node), (uint8_t)height);
+        N2_STORE(&graph->n_level[member->level], graph->n_level[member->level] + 1);
+        N2_STORE(&graph->n_linked, graph->n_linked + 1);
+        if (height > n2_entry_height(entry))
+            entry = (uint64_t)height << 32 | member->node;
+    }
+    N2_RELEASE(&graph->entry, entry);
+}
+
+void n2_link_members(struct n2_inserter *in)
+{
+    give_towers(in);
+    n2_team_for(in->team, in->n_members, GRAIN, write_own_rows, in);
+    list_links_back(in);
+    n2_team_for(in->team, in->n_words, GRAIN, link_back, in);
+    raise_heights(in);
+}
+
+static void trim(void *context, size_t begin, size_t end, int worker)
+{
+    struct n2_inserter *in = context;
+    uint64_t *words = (uint64_t *)(void *)in->dirty.base;
+    for (size_t w = begin; w < end; w++) {
+        for (uint64_t bits = words[w]; bits; bits &= bits - 1) {
+            uint32_t node = (uint32_t)(w * 64 + (size_t)__builtin_ctzll(bits));
+            if (n2_slack_slots(&in->slack, node)[0])
+                n2_link_select(in, node, 0, N2_NONE, in->scratches[worker]);
+        }
+        words[w] = 0;
+    }
+}
+
+void n2_insert_trim(struct n2_inserter *in)
+{
+    n2_team_for(in->team, in->view.n_nodes / 64 + 1, GRAIN, trim, in);
+}

@@ -1,0 +1,175 @@
+/* pass.c - the passes of a build: batch after batch, the second graph, the finish.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Batches double from one node, so that each finds at least as many of the new nodes in the graph
+ * as it adds, up to a share of the graph.
+ */
+#include "build.h"
+
+#include "merge.h"
+#include "repair.h"
+#include "sort.h"
+
+#define LEAST_BATCH 32     /* a share of the graph below this would be too small for many threads */
+#define BATCH_SHARE 50     /* batches of at most 1 / 50 of the graph: 2 % */
+#define ATTACH_AT_ONCE 256 /* duplicates attached while searches wait */
+
+/* Members of the next batch. */
+static size_t batch_size(const struct n2_build *build)
+{
+    size_t share = build->inserter.graph->n_linked / BATCH_SHARE;
+    size_t size = n2_min(n2_max(build->n_inserted, 1), n2_max(share, LEAST_BATCH));
+    return n2_min(n2_min(size, build->inserter.most), build->n_new - build->n_inserted);
+}
+
+static int upper_room(struct n2_build *build, size_t n)
+{
+    struct n2_graph *graph = build->inserter.graph;
+    size_t rows = graph->n_upper +
+                  n2_insert_upper_rows(&build->inserter, build->order + build->n_inserted, n);
+    return n2_index_grow(build->index, &graph->upper, rows);
+}
+
+static void collect_equals(struct n2_build *build)
+{
+    for (size_t i = 0; i < build->inserter.n_members && build->pass == 0; i++) {
+        const struct n2_member *member = &build->inserter.members[i];
+        if (member->equal != N2_NONE)
+            build->equals[build->n_equals++] =
+                (uint64_t)member->equal << 32 | *n2_store_label(&build->index->store, member->node);
+    }
+}
+
+/* Reverses the order and drops the duplicates, which have no links. */
+static void reverse_order(struct n2_build *build)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < build->n_new; i++)
+        if (*n2_graph_height(&build->index->graph, build->order[i]) != 0)
+            build->order[n++] = build->order[i];
+    build->n_new = n;
+    for (size_t i = 0; i < n / 2; i++) {
+        uint32_t swap = build->order[i];
+        build->order[i] = build->order[n - 1 - i];
+        build->order[n - 1 - i] = swap;
+    }
+}
+
+/* Copies the graph as it was before the build to `second`, whose columns have room. */
+static void copy_before(struct n2_build *build, struct n2_graph *second)
+{
+    const struct n2_graph *graph = &build->index->graph, *before = &build->undo.before;
+    for (uint32_t node = 0; node < build->undo.n_nodes; node++)
+        memcpy(n2_graph_links0(second, node), n2_undo_links0(&build->undo, node),
+               second->links0.stride);
+    for (uint32_t row = 0; row < before->n_upper && build->undo.n_nodes > 0; row++)
+        memcpy(n2_column_row(&second->upper, row), n2_undo_upper(&build->undo, row),
+               second->upper.stride);
+    memcpy(second->heights.base, graph->heights.base, build->undo.n_nodes);
+    memcpy(second->towers.base, graph->towers.base, build->undo.n_nodes * sizeof(uint32_t));
+    for (size_t i = 0; i < build->n_new; i++)
+        *n2_graph_height(second, build->order[i]) = 0;
+    second->entry = before->entry;
+    second->n_upper = before->n_upper;
+    second->n_linked = before->n_linked;
+    second->n_rows = build->n_nodes;
+    second->reach = graph->reach;
+}
+
+static int begin_second_pass(struct n2_build *build)
+{
+    const struct n2_graph *graph = &build->index->graph;
+    struct n2_graph *second = &build->second;
+    n2_insert_close(&build->inserter);
+    reverse_order(build);
+    int status = n2_graph_init(second, graph->M, graph->M0, build->n_nodes);
+    if (!status)
+        status = n2_column_commit(&second->heights, build->n_nodes);
+    if (!status)
+        status = n2_column_commit(&second->links0, build->n_nodes);
+    if (!status)
+        status = n2_column_commit(&second->towers, build->n_nodes);
+    if (!status && !n2_column_fits(&second->upper, graph->n_upper))
+        status = n2_column_move(&second->upper, graph->n_upper);
+    if (!status)
+        status = n2_column_commit(&second->upper, graph->n_upper);
+    if (status)
+        return status;
+    copy_before(build, second);
+    n2_build_aim(build, second, NULL);
+    status = n2_insert_open(&build->inserter);
+    build->n_inserted = 0;
+    build->pass = 1;
+    return status;
+}
+
+/* Makes the ids of duplicates ids of their originals. `equals` is sorted by node, then id. */
+static void attach_equals(struct n2_build *build, const uint64_t *equals, size_t n)
+{
+    struct n2_store *store = &build->index->store;
+    struct n2_graph *graph = &build->index->graph;
+    uint32_t *place = NULL; /* where the chain names its next id */
+    for (size_t i = 0; i < n; i++) {
+        uint32_t node = (uint32_t)(equals[i] >> 32), id = (uint32_t)equals[i];
+        if (i == 0 || node != equals[i - 1] >> 32)
+            place = n2_store_label(store, node);
+        while (*place < id)
+            place = &n2_store_id(store, *place)->next;
+        struct n2_id *entry = n2_store_id(store, id);
+        uint32_t own = entry->node;
+        n2_graph_write(n2_graph_links0(graph, own), graph->M0, NULL, 0);
+        N2_STORE((uint32_t *)(void *)graph->towers.base + own, N2_NONE);
+        N2_STORE(n2_graph_height(graph, own), N2_DUPLICATE);
+        *entry = (struct n2_id){node, *place};
+        *place = id;
+        place = &entry->next;
+        graph->n_duplicates++;
+    }
+}
+
+/* The last step; it cannot fail half-way. */
+static int finish(struct n2_build *build)
+{
+    struct n2_index *index = build->index;
+    n2_insert_close(&build->inserter);
+    n2_build_aim(build, &index->graph, &build->undo);
+    if (build->pass == 1)
+        n2_merge_level0(&build->inserter, &build->second, build->order, build->n_new);
+    int status = n2_repair(&build->inserter);
+    if (status)
+        return status;
+    n2_sort(build->equals, build->temp, build->n_equals);
+    for (size_t i = 0; i < build->n_equals; i += ATTACH_AT_ONCE) {
+        n2_gate_shut(&index->gate);
+        attach_equals(build, build->equals + i, n2_min(build->n_equals - i, ATTACH_AT_ONCE));
+        n2_gate_open(&index->gate);
+    }
+    index->graph.settled = true;
+    N2_RELEASE(&index->graph.first_pending, build->n_nodes);
+    build->done = true;
+    return N2_OK;
+}
+
+/* Inserts the next batch, on the team's leader. */
+static int insert_next(void *argument)
+{
+    struct n2_build *build = argument;
+    size_t n = batch_size(build);
+    int status = n2_insert_batch(&build->inserter, build->order + build->n_inserted, n);
+    if (status)
+        return status;
+    collect_equals(build);
+    build->n_inserted += n;
+    if (build->n_inserted < build->n_new)
+        return N2_OK;
+    n2_insert_trim(&build->inserter);
+    if (build->pass + 1 < build->n_passes)
+        return begin_second_pass(build);
+    return finish(build);
+}
+
+int n2_pass_step(struct n2_build *build)
+{
+    int status = upper_room(build, batch_size(build));
+    return status ? status : n2_team_run(build->team, insert_next, build);
+}

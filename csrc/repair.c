@@ -1,0 +1,78 @@
+/* repair.c - orphans get a link.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "repair.h"
+
+#include "reach.h"
+
+/* The place in the row of a reached node that may be given to another: a free one, else the last
+ * link by which reaching did not pass. NULL if there is none. */
+static uint32_t *spare_place(const struct n2_inserter *in, const struct n2_reach *reach,
+                             uint32_t node)
+{
+    uint32_t *row = n2_graph_links0(in->graph, node), M0 = in->graph->M0;
+    uint32_t n = n2_graph_degree(row, M0, reach->n_nodes);
+    if (n < M0)
+        return &row[n];
+    while (n > 0 && reach->parent[row[n - 1]] == node)
+        n--;
+    return n > 0 ? &row[n - 1] : NULL;
+}
+
+static bool link_from(const struct n2_inserter *in, struct n2_reach *reach, uint32_t node,
+                      uint32_t orphan)
+{
+    if (reach->parent[node] == N2_NONE)
+        return false;
+    uint32_t *place = spare_place(in, reach, node);
+    if (!place)
+        return false;
+    if (in->undo)
+        n2_undo_save(in->undo, node, 0);
+    N2_STORE(place, orphan);
+    n2_reach_add(reach, orphan, node);
+    return true;
+}
+
+/* Links an orphan from the nearest reached node that has a place to spare. */
+static void adopt(const struct n2_inserter *in, struct n2_reach *reach, uint32_t orphan)
+{
+    struct n2_scratch *scratch = in->scratches[0];
+    struct n2_probe probe;
+    n2_store_probe_node(in->view.store, orphan, in->graph->reach, scratch->query, &probe);
+    uint64_t start = n2_hnsw_descend(&in->view, &probe, in->graph->entry, 0, scratch);
+    n2_hnsw_start(scratch, in->ef_construction, start);
+    n2_hnsw_search_layer(&in->view, &probe, 0, scratch);
+    n2_visited_clear(&scratch->visited);
+    for (size_t i = 0; i < scratch->queue.size; i++)
+        if (link_from(in, reach, n2_entry_node(scratch->queue.entries[i]), orphan))
+            return;
+    /* The search ended among orphans. Reaching n nodes took n - 1 links of at least n M0 places, so
+     * some reached node has one to spare. */
+    for (uint32_t i = reach->n_reached; i-- > 0;)
+        if (link_from(in, reach, reach->queue[i], orphan))
+            return;
+}
+
+int n2_repair(struct n2_inserter *in)
+{
+    const struct n2_graph *graph = in->graph;
+    if (!graph->entry)
+        return N2_OK;
+    struct n2_reach reach;
+    int status = n2_reach_open(&reach, in->view.n_nodes);
+    if (status)
+        return status;
+    uint32_t entry = n2_entry_point(graph->entry);
+    n2_reach_add(&reach, entry, entry);
+    n2_reach_follow(&reach, graph, in->cancel);
+    for (uint32_t node = 0; node < in->view.n_nodes && !N2_LOAD(in->cancel); node++) {
+        uint8_t height = *n2_graph_height(graph, node);
+        if (height == 0 || height == N2_DUPLICATE || reach.parent[node] != N2_NONE)
+            continue;
+        adopt(in, &reach, node);
+        n2_reach_follow(&reach, graph, in->cancel);
+    }
+    n2_reach_close(&reach);
+    return N2_LOAD(in->cancel) ? N2_ERR_CANCELLED : N2_OK;
+}

@@ -1,0 +1,34 @@
+/* search.h - k nearest neighbours: by the graph, by a scan, or by both.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef N2_SEARCH_H
+#define N2_SEARCH_H
+
+#include "hnsw.h"
+
+/* A query of a scan, and its results so far: words of heap.h whose low half is an id. */
+struct n2_scan {
+    const struct n2_probe *probe;
+    struct n2_heap *heap;
+};
+
+/* Measures all nodes of the view for each of scans[n], block by block, so that a block is read from
+ * memory once. */
+void n2_scan_all(const struct n2_view *view, const struct n2_scan *scans, size_t n);
+
+/* K-NN-SEARCH (Algorithm 5) for one probe: writes the min(k, ids) nearest to `out` and their number
+ * to *n_out. Nodes not yet linked are scanned; so is everything, where that is cheaper than the
+ * graph or the graph leads to fewer than k. `ef` 0 is the default; k > 0. The scratch fits
+ * n2_search_width. */
+void n2_search_probe(const struct n2_view *view, const struct n2_probe *probe, size_t k,
+                     uint64_t ef, struct n2_scratch *scratch, struct n2_neighbor *out,
+                     size_t *n_out);
+
+/* The width of the beam for that k and ef: what the scratch must be fit for. */
+size_t n2_search_width(const struct n2_view *view, size_t k, uint64_t ef);
+
+/* Writes a heap's results, nearest first. The heap is used up. */
+void n2_search_results(const struct n2_store *store, struct n2_heap *heap, struct n2_neighbor *out,
+                       size_t *n_out);
+
+#endif
