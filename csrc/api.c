@@ -1,0 +1,190 @@
+/* api.c - options, create, add and the searches: arguments are checked, then one call goes down.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "index.h"
+#include "scratch.h"
+#include "search.h"
+
+#define DEFAULT_M 16
+#define DEFAULT_EF_CONSTRUCTION 150
+
+/* --- options --- */
+
+#define INIT(options)                                                                              \
+    (memset((options), 0, sizeof(*(options))), (options)->size = sizeof(*(options)))
+
+void n2_options_init(struct n2_options *options)
+{
+    INIT(options);
+}
+
+void n2_build_options_init(struct n2_build_options *options)
+{
+    INIT(options);
+}
+
+void n2_search_options_init(struct n2_search_options *options)
+{
+    INIT(options);
+}
+
+void n2_load_options_init(struct n2_load_options *options)
+{
+    INIT(options);
+}
+
+static bool within(int64_t x, int64_t low, int64_t high)
+{
+    return low <= x && x <= high;
+}
+
+/* Replaces zeros by the defaults. Returns 0 or N2_ERR_OPTION. */
+static int complete_options(struct n2_options *o)
+{
+    if (o->metric == 0)
+        o->metric = N2_ANGULAR;
+    if (o->selection == 0)
+        o->selection = N2_HEURISTIC;
+    if (o->merging == 0)
+        o->merging = N2_MERGE_SKIP;
+    if (o->M == 0)
+        o->M = DEFAULT_M;
+    if (!within(o->M, 2, N2_MAX_M))
+        return N2_ERR_OPTION;
+    if (o->max_m0 == 0)
+        o->max_m0 = 2 * o->M;
+    if (o->ef_construction == 0)
+        o->ef_construction = DEFAULT_EF_CONSTRUCTION;
+    bool good = within(o->metric, N2_ANGULAR, N2_DOT) &&
+                within(o->selection, N2_HEURISTIC, N2_NAIVE) &&
+                within(o->merging, N2_MERGE_SKIP, N2_MERGE_LEVEL0) &&
+                within(o->max_m0, o->M, 2 * N2_MAX_M) && within(o->ef_construction, 1, N2_MAX_EF) &&
+                o->level_multiplier >= 0 && o->level_multiplier <= 16;
+    return good ? N2_OK : N2_ERR_OPTION;
+}
+
+int n2_create(struct n2_index **index, size_t dim, const struct n2_options *options)
+{
+    if (!index)
+        return N2_ERR_OPTION;
+    if (dim < 1 || dim > N2_MAX_DIM)
+        return N2_ERR_DIMENSION;
+    struct n2_options o = {0};
+    if (options) {
+        if (options->size < sizeof(o))
+            return N2_ERR_OPTION;
+        o = *options;
+    }
+    int status = complete_options(&o);
+    return status ? status : n2_index_make(index, dim, &o, 0);
+}
+
+/* --- vectors --- */
+
+int n2_add(struct n2_index *index, const float *vectors, size_t n, uint32_t *first)
+{
+    if (!index || (!vectors && n > 0))
+        return N2_ERR_OPTION;
+    int status = n2_index_enter(index);
+    if (status)
+        return status;
+    uint32_t id = 0;
+    status = n > N2_MAX_VECTORS ? N2_ERR_FULL : n2_store_check_all(&index->store, vectors, n);
+    if (!status)
+        status = n2_index_add(index, vectors, n, &id);
+    if (!status && first)
+        *first = id;
+    n2_index_leave(index);
+    return status;
+}
+
+int n2_vector(struct n2_index *index, uint32_t id, float *out)
+{
+    if (!index || !out)
+        return N2_ERR_OPTION;
+    struct n2_slot *slot = n2_gate_enter(&index->gate);
+    if (!slot)
+        return N2_ERR_CLOSED;
+    uint32_t node = n2_store_node(&index->store, id);
+    if (node != N2_NONE)
+        memcpy(out, n2_store_vector(&index->store, node), index->store.dim * sizeof(float));
+    n2_gate_leave(&index->gate, slot);
+    return node == N2_NONE ? N2_ERR_NOT_FOUND : N2_OK;
+}
+
+/* --- searches --- */
+
+/* What to search for: a query, or the vector of an id. */
+struct target {
+    const float *query; /* NULL: the id */
+    uint32_t id;
+};
+
+/* Makes the slot's scratch fit for the search, and counts its bytes. */
+static int fit_scratch(struct n2_index *index, struct n2_slot *slot, const struct n2_view *view,
+                       size_t k, uint64_t ef)
+{
+    size_t before = slot->scratch ? slot->scratch->n_bytes : 0;
+    int status = n2_scratch_fit(&slot->scratch, index->store.dim, view->n_nodes,
+                                n2_search_width(view, k, ef), k);
+    size_t after = slot->scratch ? slot->scratch->n_bytes : 0;
+    if (after != before)
+        N2_FETCH_ADD(&index->scratch_bytes, after - before);
+    return status;
+}
+
+static int search_in_slot(struct n2_index *index, struct n2_slot *slot, const struct target *target,
+                          size_t k, uint64_t ef, struct n2_neighbor *out, size_t *n_out)
+{
+    const float *query = target->query;
+    if (!query) {
+        uint32_t node = n2_store_node(&index->store, target->id);
+        if (node == N2_NONE)
+            return N2_ERR_NOT_FOUND;
+        query = n2_store_vector(&index->store, node);
+    }
+    double norm;
+    int status = n2_store_check(&index->store, query, &norm);
+    if (status) /* an index's own vector fails only if its file is rotten */
+        return target->query ? status : N2_ERR_CORRUPT;
+    struct n2_view view;
+    n2_index_view(index, &view);
+    k = n2_min(k, view.n_nodes);
+    status = fit_scratch(index, slot, &view, k, ef);
+    if (status)
+        return status;
+    struct n2_probe probe;
+    n2_store_probe_query(&index->store, query, norm, slot->scratch->query, &probe);
+    n2_search_probe(&view, &probe, k, ef, slot->scratch, out, n_out);
+    return N2_OK;
+}
+
+static int search_one(struct n2_index *index, const struct target *target, size_t k,
+                      const struct n2_search_options *options, struct n2_neighbor *out,
+                      size_t *n_out)
+{
+    if (!index || k == 0 || !out || !n_out || (options && options->size < sizeof(*options)))
+        return N2_ERR_OPTION;
+    struct n2_slot *slot = n2_gate_enter(&index->gate);
+    if (!slot)
+        return N2_ERR_CLOSED;
+    int status = search_in_slot(index, slot, target, k, options ? options->ef : 0, out, n_out);
+    n2_gate_leave(&index->gate, slot);
+    return status;
+}
+
+int n2_search(struct n2_index *index, const float *query, size_t k,
+              const struct n2_search_options *options, struct n2_neighbor *out, size_t *n_out)
+{
+    if (!query)
+        return N2_ERR_OPTION;
+    struct target target = {query, 0};
+    return search_one(index, &target, k, options, out, n_out);
+}
+
+int n2_search_id(struct n2_index *index, uint32_t id, size_t k,
+                 const struct n2_search_options *options, struct n2_neighbor *out, size_t *n_out)
+{
+    struct target target = {NULL, id};
+    return search_one(index, &target, k, options, out, n_out);
+}

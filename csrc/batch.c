@@ -1,0 +1,173 @@
+/* batch.c - many searches in one call: on a team of threads, or as one blocked scan.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "alloc.h"
+#include "cpu.h"
+#include "index.h"
+#include "search.h"
+#include "team.h"
+
+#define GRAIN 8       /* searches a thread takes at a time */
+#define SCAN_GROUP 32 /* queries that share one reading of the vectors */
+
+struct batch {
+    struct n2_index *index;
+    struct n2_team *team;
+    const float *queries; /* NULL: the ids */
+    const uint32_t *ids;
+    size_t n, k;
+    const struct n2_search_options *options;
+    struct n2_neighbor *out;
+    size_t *n_out;
+    int status; /* a failure of any search */
+};
+
+static void search_range(void *context, size_t begin, size_t end, int worker)
+{
+    (void)worker;
+    struct batch *b = context;
+    size_t dim = b->index->store.dim;
+    for (size_t i = begin; i < end; i++) {
+        struct n2_neighbor *out = b->out + i * b->k;
+        int status =
+            b->queries
+                ? n2_search(b->index, b->queries + i * dim, b->k, b->options, out, &b->n_out[i])
+                : n2_search_id(b->index, b->ids[i], b->k, b->options, out, &b->n_out[i]);
+        if (status)
+            N2_STORE(&b->status, status);
+    }
+}
+
+static int search_all(void *argument)
+{
+    struct batch *b = argument;
+    n2_team_for(b->team, b->n, GRAIN, search_range, b);
+    return b->status;
+}
+
+/* All that can be wrong with a batch, before any search. */
+static int check(const struct batch *b)
+{
+    if (b->k == 0 || (b->options && b->options->size < sizeof(*b->options)) ||
+        (b->n > 0 && (!b->out || !b->n_out || (!b->queries && !b->ids))))
+        return N2_ERR_OPTION;
+    int32_t threads = b->options ? b->options->threads : 0;
+    if (threads < 0 || threads > N2_MAX_THREADS)
+        return N2_ERR_OPTION;
+    if (b->queries)
+        return n2_store_check_all(&b->index->store, b->queries, b->n);
+    uint32_t n_ids = N2_ACQUIRE(&b->index->store.n_ids);
+    for (size_t i = 0; i < b->n; i++)
+        if (b->ids[i] >= n_ids)
+            return N2_ERR_NOT_FOUND;
+    return N2_OK;
+}
+
+static int run(struct batch *b)
+{
+    int status = check(b);
+    if (status)
+        return status;
+    int32_t threads = b->options && b->options->threads ? b->options->threads : n2_cpu_count();
+    threads = (int32_t)n2_min((size_t)threads, n2_max(b->n / GRAIN, 1));
+    status = n2_team_open(&b->team, threads);
+    if (status)
+        return status;
+    status = n2_team_run(b->team, search_all, b);
+    n2_team_close(b->team);
+    return status;
+}
+
+static int enter_and_run(struct batch *b)
+{
+    if (!b->index)
+        return N2_ERR_OPTION;
+    int status = n2_index_enter(b->index);
+    if (status)
+        return status;
+    status = run(b);
+    n2_index_leave(b->index);
+    return status;
+}
+
+int n2_search_batch(struct n2_index *index, const float *queries, size_t n, size_t k,
+                    const struct n2_search_options *options, struct n2_neighbor *out, size_t *n_out)
+{
+    if (!queries && n > 0)
+        return N2_ERR_OPTION;
+    struct batch b = {index, NULL, queries, NULL, n, k, options, out, n_out, N2_OK};
+    return enter_and_run(&b);
+}
+
+int n2_search_batch_id(struct n2_index *index, const uint32_t *ids, size_t n, size_t k,
+                       const struct n2_search_options *options, struct n2_neighbor *out,
+                       size_t *n_out)
+{
+    struct batch b = {index, NULL, NULL, ids, n, k, options, out, n_out, N2_OK};
+    return enter_and_run(&b);
+}
+
+/* Scans for up to SCAN_GROUP queries. Room for their prepared vectors and results is the caller's.
+ */
+static void scan_group(const struct n2_view *view, const float *queries, size_t n, size_t k,
+                       float *vectors, uint64_t *words, struct n2_neighbor *out, size_t out_stride,
+                       size_t *n_out)
+{
+    struct n2_scan scans[SCAN_GROUP];
+    struct n2_probe probes[SCAN_GROUP];
+    struct n2_heap heaps[SCAN_GROUP];
+    size_t dim = view->store->dim;
+    for (size_t i = 0; i < n; i++) {
+        double norm;
+        (void)n2_store_check(view->store, queries + i * dim, &norm); /* known to be good */
+        n2_store_probe_query(view->store, queries + i * dim, norm, vectors + i * dim, &probes[i]);
+        heaps[i] = (struct n2_heap){words + i * k, 0, k};
+        scans[i] = (struct n2_scan){&probes[i], &heaps[i]};
+    }
+    n2_scan_all(view, scans, n);
+    for (size_t i = 0; i < n; i++)
+        n2_search_results(view->store, &heaps[i], out + i * out_stride, &n_out[i]);
+}
+
+static int scan(struct n2_index *index, const float *queries, size_t n, size_t k,
+                struct n2_neighbor *out, size_t *n_out)
+{
+    size_t dim = index->store.dim, stride = k, group = n2_min(n, SCAN_GROUP);
+    k = n2_min(k, N2_ACQUIRE(&index->store.n_ids));
+    float *vectors = n2_alloc_aligned(group, dim * sizeof(float));
+    uint64_t *words = n2_alloc_aligned(group, n2_max(k, 1) * sizeof(uint64_t));
+    int status = vectors && words ? N2_OK : N2_ERR_NO_MEMORY;
+    for (size_t i = 0; i < n && !status; i += group) {
+        struct n2_slot *slot = n2_gate_enter(&index->gate); /* columns stay where they are */
+        if (!slot) {
+            status = N2_ERR_CLOSED;
+            break;
+        }
+        struct n2_view view;
+        n2_index_view(index, &view);
+        if (k > 0)
+            scan_group(&view, queries + i * dim, n2_min(group, n - i), k, vectors, words,
+                       out + i * stride, stride, n_out + i);
+        else
+            memset(n_out + i, 0, n2_min(group, n - i) * sizeof(*n_out));
+        n2_gate_leave(&index->gate, slot);
+    }
+    n2_alloc_free(vectors);
+    n2_alloc_free(words);
+    return status;
+}
+
+int n2_search_exact(struct n2_index *index, const float *queries, size_t n, size_t k,
+                    struct n2_neighbor *out, size_t *n_out)
+{
+    if (!index || k == 0 || (n > 0 && (!queries || !out || !n_out)))
+        return N2_ERR_OPTION;
+    int status = n2_index_enter(index);
+    if (status)
+        return status;
+    status = n2_store_check_all(&index->store, queries, n);
+    if (!status)
+        status = scan(index, queries, n, k, out, n_out);
+    n2_index_leave(index);
+    return status;
+}

@@ -1,0 +1,148 @@
+/* format.c - the header: made from an index, checked against everything it can be checked against.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "format.h"
+
+#include "crc32c.h"
+#include "index.h"
+
+#include <math.h>
+
+struct n2_column *n2_format_column(struct n2_index *index, int section)
+{
+    switch (section) {
+    case N2_SECTION_VECTORS:
+        return &index->store.vectors;
+    case N2_SECTION_LABELS:
+        return &index->store.labels;
+    case N2_SECTION_IDS:
+        return &index->store.ids;
+    case N2_SECTION_HEIGHTS:
+        return &index->graph.heights;
+    case N2_SECTION_LINKS0:
+        return &index->graph.links0;
+    case N2_SECTION_TOWERS:
+        return &index->graph.towers;
+    default:
+        return &index->graph.upper;
+    }
+}
+
+/* Rows and bytes of a row of a section, as the header's counts and parameters say. */
+static void section_shape(const struct n2_header *h, int section, uint64_t *rows, uint64_t *stride)
+{
+    uint64_t row_floats = (uint64_t)h->dim + (h->metric != N2_L2);
+    const uint64_t shapes[N2_N_SECTIONS][2] = {
+        [N2_SECTION_VECTORS] = {h->n_nodes, 4 * row_floats},
+        [N2_SECTION_LABELS] = {h->n_nodes, 4},
+        [N2_SECTION_IDS] = {h->n_ids, 8},
+        [N2_SECTION_HEIGHTS] = {h->n_nodes, 1},
+        [N2_SECTION_LINKS0] = {h->n_rows, 4 * (uint64_t)h->M0},
+        [N2_SECTION_TOWERS] = {h->n_rows, 4},
+        [N2_SECTION_UPPER] = {h->n_upper, 4 * (uint64_t)h->M},
+    };
+    *rows = shapes[section][0];
+    *stride = shapes[section][1];
+}
+
+/* Lays the sections out one behind the other, each aligned; returns where the trailer begins. */
+static uint64_t lay_out(const struct n2_header *h, struct n2_section sections[N2_N_SECTIONS])
+{
+    uint64_t offset = N2_SECTION_ALIGN; /* the header has the first unit to itself */
+    for (int i = 0; i < N2_N_SECTIONS; i++) {
+        uint64_t rows, stride;
+        section_shape(h, i, &rows, &stride);
+        sections[i] = (struct n2_section){(uint32_t)i + 1, (uint32_t)stride, offset, rows * stride};
+        offset = n2_round_up(offset + rows * stride, N2_SECTION_ALIGN);
+    }
+    return offset;
+}
+
+static uint32_t header_crc(const struct n2_header *h)
+{
+    return n2_crc32c(0, h, offsetof(struct n2_header, crc));
+}
+
+void n2_format_header(struct n2_index *index, struct n2_header *h)
+{
+    const struct n2_graph *graph = &index->graph;
+    uint32_t n_ids = N2_ACQUIRE(&index->store.n_ids);
+    *h = (struct n2_header){
+        .version = N2_FORMAT_VERSION,
+        .header_bytes = sizeof(*h),
+        .element = N2_FLOAT32,
+        .dim = (uint32_t)index->store.dim,
+        .metric = index->store.metric,
+        .selection = index->selection,
+        .merging = index->merging,
+        .M = graph->M,
+        .M0 = graph->M0,
+        .ef_construction = (uint32_t)index->ef_construction,
+        .level_multiplier = index->level_multiplier,
+        .seed = index->seed,
+        .n_nodes = n_ids, /* each id was added with a node of its own; nodes are published first */
+        .n_ids = n_ids,
+        .first_pending = graph->first_pending,
+        .n_linked = graph->n_linked,
+        .n_duplicates = graph->n_duplicates,
+        .n_rows = graph->n_rows,
+        .n_upper = graph->n_upper,
+        .entry_height = n2_entry_height(graph->entry),
+        .entry_node = n2_entry_point(graph->entry),
+        .settled = graph->settled,
+        .reach = graph->reach,
+        .n_sections = N2_N_SECTIONS,
+    };
+    memcpy(h->magic, N2_MAGIC, sizeof(h->magic));
+    memcpy(h->n_level, graph->n_level, sizeof(h->n_level));
+    h->trailer_offset = lay_out(h, h->sections);
+    h->file_bytes = h->trailer_offset + sizeof(struct n2_trailer);
+    h->crc = header_crc(h);
+}
+
+static bool parameters_hold(const struct n2_header *h)
+{
+    return h->element == N2_FLOAT32 && h->dim >= 1 && h->dim <= N2_MAX_DIM &&
+           h->metric >= N2_ANGULAR && h->metric <= N2_DOT && h->selection >= N2_HEURISTIC &&
+           h->selection <= N2_NAIVE && h->merging >= N2_MERGE_SKIP &&
+           h->merging <= N2_MERGE_LEVEL0 && h->M >= 2 && h->M <= N2_MAX_M && h->M0 >= h->M &&
+           h->M0 <= 2 * N2_MAX_M && h->ef_construction >= 1 && h->ef_construction <= N2_MAX_EF &&
+           h->level_multiplier >= 0 && h->level_multiplier <= 16;
+}
+
+static bool counts_hold(const struct n2_header *h)
+{
+    bool entry_holds = h->entry_height == 0
+                           ? h->n_linked == 0
+                           : h->entry_height <= N2_MAX_LEVEL + 1 && h->entry_node < h->n_rows;
+    uint64_t on_levels = 0;
+    for (int l = 0; l <= N2_MAX_LEVEL; l++)
+        on_levels += h->n_level[l];
+    return entry_holds && h->n_nodes <= N2_MAX_VECTORS && h->n_ids == h->n_nodes &&
+           h->n_rows <= h->n_nodes && h->first_pending <= h->n_nodes &&
+           (uint64_t)h->n_linked + h->n_duplicates <= h->n_nodes && on_levels == h->n_linked &&
+           h->n_upper <= (uint64_t)N2_MAX_LEVEL * h->n_nodes && isfinite(h->reach) && h->reach >= 0;
+}
+
+int n2_format_check(const struct n2_header *h, uint64_t file_bytes)
+{
+    if (memcmp(h->magic, N2_MAGIC, sizeof(h->magic)) != 0)
+        return N2_ERR_FORMAT;
+    if (h->version > N2_FORMAT_VERSION)
+        return N2_ERR_VERSION;
+    if (h->version < N2_FORMAT_VERSION || h->header_bytes != sizeof(*h) || h->crc != header_crc(h))
+        return N2_ERR_CORRUPT;
+    if (h->must_understand)
+        return N2_ERR_VERSION;
+    if (!parameters_hold(h) || !counts_hold(h) || h->n_sections != N2_N_SECTIONS)
+        return N2_ERR_CORRUPT;
+    struct n2_section sections[N2_N_SECTIONS];
+    uint64_t trailer_offset = lay_out(h, sections);
+    if (memcmp(sections, h->sections, sizeof(sections)) != 0 ||
+        h->trailer_offset != trailer_offset ||
+        h->file_bytes != trailer_offset + sizeof(struct n2_trailer))
+        return N2_ERR_CORRUPT;
+    if (file_bytes != h->file_bytes)
+        return file_bytes < h->file_bytes ? N2_ERR_TRUNCATED : N2_ERR_CORRUPT;
+    return N2_OK;
+}

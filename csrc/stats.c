@@ -1,0 +1,109 @@
+/* stats.c - what an index is and holds.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "index.h"
+#include "scratch.h"
+
+#include <math.h>
+
+#define BETWEEN_LOOKS 1024 /* nodes between two looks at the cancel flag */
+
+static void fill_parameters(const struct n2_index *index, struct n2_stats *s)
+{
+    s->dim = index->store.dim;
+    s->metric = index->store.metric;
+    s->selection = index->selection;
+    s->merging = index->merging;
+    s->M = (int32_t)index->graph.M;
+    s->max_m0 = (int32_t)index->graph.M0;
+    s->ef_construction = (int32_t)index->ef_construction;
+    s->level_multiplier =
+        index->level_multiplier > 0 ? index->level_multiplier : 1 / log(index->graph.M);
+    s->seed = index->seed;
+    s->kernel = n2_isa();
+}
+
+static void fill_counts(const struct n2_index *index, struct n2_stats *s)
+{
+    const struct n2_graph *graph = &index->graph;
+    uint64_t entry = N2_ACQUIRE(&graph->entry);
+    s->n_duplicates = N2_LOAD(&graph->n_duplicates);
+    uint64_t n_built = N2_LOAD(&graph->n_linked) + s->n_duplicates;
+    s->n_vectors = N2_ACQUIRE(&index->store.n_ids); /* last: never fewer than are built */
+    s->n_pending = s->n_vectors - n_built;
+    s->max_level = (int32_t)n2_entry_height(entry) - 1;
+    s->entry_id = entry ? N2_LOAD(n2_store_label(&index->store, n2_entry_point(entry))) : N2_NONE;
+    for (int l = 0; l <= N2_MAX_LEVEL; l++)
+        s->n_level[l] = N2_LOAD(&graph->n_level[l]);
+    s->threads = N2_LOAD(&index->last_threads);
+}
+
+static void fill_bytes(const struct n2_index *index, struct n2_stats *s)
+{
+    const struct n2_store *store = &index->store;
+    const struct n2_graph *graph = &index->graph;
+    const struct n2_column *columns[] = {&store->vectors, &store->labels, &store->ids,
+                                         &graph->heights, &graph->links0, &graph->towers,
+                                         &graph->upper};
+    uint64_t n_rows = N2_LOAD(&graph->n_rows);
+    s->vector_bytes = s->n_vectors * store->vectors.stride;
+    s->id_bytes = s->n_vectors * (store->labels.stride + store->ids.stride);
+    s->link_bytes = s->n_vectors * graph->heights.stride +
+                    n_rows * (graph->links0.stride + graph->towers.stride) +
+                    N2_LOAD(&graph->n_upper) * graph->upper.stride;
+    for (size_t i = 0; i < sizeof(columns) / sizeof(*columns); i++)
+        s->mapped_bytes += columns[i]->n_mapped;
+    s->scratch_bytes = N2_LOAD(&index->build_bytes) + N2_LOAD(&index->scratch_bytes);
+}
+
+int n2_get_stats(struct n2_index *index, struct n2_stats *stats)
+{
+    if (!index || !stats || stats->size == 0)
+        return N2_ERR_OPTION;
+    struct n2_slot *slot = n2_gate_enter(&index->gate); /* columns stay where they are */
+    if (!slot)
+        return N2_ERR_CLOSED;
+    struct n2_stats s = {.size = n2_min(stats->size, sizeof(s))};
+    fill_parameters(index, &s);
+    fill_counts(index, &s);
+    fill_bytes(index, &s);
+    n2_gate_leave(&index->gate, slot);
+    memcpy(stats, &s, s.size);
+    return N2_OK;
+}
+
+static int count_degrees(const struct n2_index *index, uint64_t *counts,
+                         const volatile int32_t *cancel)
+{
+    const struct n2_graph *graph = &index->graph;
+    size_t width = (size_t)graph->M0 + 1;
+    memset(counts, 0, (N2_MAX_LEVEL + 1) * width * sizeof(*counts));
+    for (uint32_t node = 0; node < graph->n_rows; node++) {
+        if (cancel && node % BETWEEN_LOOKS == 0 && *cancel)
+            return N2_ERR_CANCELLED;
+        uint8_t height = N2_LOAD(n2_graph_height(graph, node));
+        if (height == N2_DUPLICATE)
+            continue;
+        for (uint32_t level = 0; level < n2_min(height, N2_MAX_LEVEL + 1); level++) {
+            uint32_t m;
+            const uint32_t *row = n2_graph_links(graph, node, level, &m);
+            if (row)
+                counts[level * width + n2_graph_degree(row, m, graph->n_rows)]++;
+        }
+    }
+    return N2_OK;
+}
+
+int n2_degrees(struct n2_index *index, uint64_t *counts, const volatile int32_t *cancel)
+{
+    if (!index || !counts)
+        return N2_ERR_OPTION;
+    int status = n2_index_enter(index);
+    if (status)
+        return status;
+    n2_turn_take(&index->turn);
+    status = count_degrees(index, counts, cancel);
+    n2_turn_give(&index->turn);
+    n2_index_leave(index);
+    return status;
+}

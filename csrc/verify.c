@@ -1,0 +1,199 @@
+/* verify.c - checks every invariant of an index.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Nothing read is trusted, so that the walk ends and stays inside the columns whatever they hold.
+ * Adds go on meanwhile: what is checked is the index as it was at the beginning.
+ */
+#include "alloc.h"
+#include "index.h"
+#include "reach.h"
+
+#define BETWEEN_LOOKS 1024 /* nodes between two looks at the cancel flag */
+
+struct verifier {
+    const struct n2_graph *graph;
+    const struct n2_store *store;
+    uint32_t n_nodes; /* as at the beginning, of ids as well */
+    uint8_t *seen;    /* [n_nodes] ids found in chains */
+    uint32_t *marks;  /* [n_nodes] number of the list that last held this node */
+    uint32_t n_lists; /* checked so far, the current one included */
+    const volatile int32_t *cancel;
+    const char *wrong; /* the first thing found wrong */
+};
+
+static bool is_linked(const struct verifier *v, uint32_t node)
+{
+    uint8_t height = N2_ACQUIRE(n2_graph_height(v->graph, node));
+    return height > 0 && height != N2_DUPLICATE;
+}
+
+/* Stops at the end, at the first thing wrong, or when cancelled. */
+static bool goes_on(const struct verifier *v, uint32_t node)
+{
+    return node < v->n_nodes && !v->wrong &&
+           !(v->cancel && node % BETWEEN_LOOKS == 0 && *v->cancel);
+}
+
+static void check_row(struct verifier *v, uint32_t node, uint32_t level)
+{
+    uint32_t m;
+    const uint32_t *row = n2_graph_links(v->graph, node, level, &m);
+    if (!row) {
+        v->wrong = "a tower lies outside the upper levels";
+        return;
+    }
+    v->n_lists++;
+    bool ended = false;
+    for (uint32_t i = 0; i < m && !v->wrong; i++) {
+        uint32_t link = N2_LOAD(&row[i]);
+        if (link == N2_NONE) {
+            ended = true;
+            continue;
+        }
+        if (ended)
+            v->wrong = "a link stands behind the end of its list";
+        else if (link >= v->n_nodes || link >= v->graph->n_rows)
+            v->wrong = "a link leads to no node";
+        else if (link == node)
+            v->wrong = "a node is linked to itself";
+        else if (!is_linked(v, link))
+            v->wrong = "a link leads to a node that is not linked";
+        else if (*n2_graph_height(v->graph, link) <= level)
+            v->wrong = "a link leads to a node that is not on its level";
+        else if (v->marks[link] == v->n_lists)
+            v->wrong = "a list holds a link twice";
+        else
+            v->marks[link] = v->n_lists;
+    }
+}
+
+static void check_links(struct verifier *v)
+{
+    uint32_t n_linked = 0, n_duplicates = 0, n_level[N2_MAX_LEVEL + 1] = {0}, highest = 0;
+    for (uint32_t node = 0; goes_on(v, node); node++) {
+        uint8_t height = *n2_graph_height(v->graph, node);
+        n_duplicates += height == N2_DUPLICATE;
+        if (height == 0 && node < v->graph->first_pending)
+            v->wrong = "a node below the pending ones is not linked";
+        if (!is_linked(v, node))
+            continue;
+        if (height > N2_MAX_LEVEL + 1 || node >= v->graph->n_rows) {
+            v->wrong = "a node is on a level that does not exist";
+            return;
+        }
+        n_linked++;
+        n_level[height - 1]++;
+        highest = (uint32_t)n2_max(highest, height);
+        for (uint32_t level = 0; level < height && !v->wrong; level++)
+            check_row(v, node, level);
+    }
+    if (v->wrong || (v->cancel && *v->cancel))
+        return;
+    if (n_linked != v->graph->n_linked || n_duplicates != v->graph->n_duplicates ||
+        memcmp(n_level, v->graph->n_level, sizeof(n_level)) != 0)
+        v->wrong = "a count does not match the nodes";
+    else if (n2_entry_height(v->graph->entry) != highest ||
+             (highest && *n2_graph_height(v->graph, n2_entry_point(v->graph->entry)) != highest))
+        v->wrong = "the entry point is not on the highest level";
+}
+
+/* Every float is finite, and what is stored of a norm is that of the vector. */
+static void check_vectors(struct verifier *v)
+{
+    for (uint32_t node = 0; goes_on(v, node); node++) {
+        const float *row = n2_store_vector(v->store, node);
+        double norm;
+        if (n2_store_check(v->store, row, &norm) != N2_OK)
+            v->wrong = "a vector is not fit for the metric";
+        else if (v->store->row_floats > v->store->dim &&
+                 row[v->store->dim] != n2_store_extra(v->store, norm))
+            v->wrong = "a norm is not that of its vector";
+    }
+}
+
+/* Each id is in the chain of its node, once, in ascending order; each node in use has one. */
+static void check_ids(struct verifier *v)
+{
+    for (uint32_t node = 0; goes_on(v, node); node++) {
+        if (N2_LOAD(n2_graph_height(v->graph, node)) == N2_DUPLICATE)
+            continue;
+        uint32_t id = N2_LOAD(n2_store_label(v->store, node));
+        if (id >= v->n_nodes)
+            v->wrong = "a node has no id";
+        while (id < v->n_nodes && !v->wrong) {
+            const struct n2_id *entry = n2_store_id(v->store, id);
+            uint32_t next = N2_LOAD(&entry->next);
+            if (N2_LOAD(&entry->node) != node || v->seen[id])
+                v->wrong = "an id is not that of its node";
+            else if (next != N2_NONE && (next <= id || next >= v->n_nodes))
+                v->wrong = "a chain of ids does not ascend";
+            v->seen[id] = 1;
+            id = next;
+        }
+    }
+    for (uint32_t id = 0; goes_on(v, id); id++)
+        if (!v->seen[id])
+            v->wrong = "an id has no node";
+}
+
+static void check_reach(struct verifier *v, struct n2_reach *reach)
+{
+    uint32_t entry = n2_entry_point(v->graph->entry);
+    if (v->wrong || !v->graph->entry || !v->graph->settled)
+        return;
+    n2_reach_add(reach, entry, entry);
+    n2_reach_follow(reach, v->graph, v->cancel);
+    if (!(v->cancel && *v->cancel) && reach->n_reached != v->graph->n_linked)
+        v->wrong = "a linked node cannot be reached";
+}
+
+static int verify(struct n2_index *index, const volatile int32_t *cancel, const char **what)
+{
+    struct verifier v = {
+        .graph = &index->graph,
+        .store = &index->store,
+        .n_nodes = N2_ACQUIRE(&index->store.n_ids),
+        .cancel = cancel,
+    };
+    struct n2_reach reach;
+    int status = n2_reach_open(&reach, v.n_nodes);
+    if (status)
+        return status;
+    v.seen = n2_alloc_zero(v.n_nodes, sizeof(*v.seen));
+    v.marks = n2_alloc_zero(v.n_nodes, sizeof(*v.marks));
+    if (v.seen && v.marks) {
+        status = n2_origin_check(index, cancel);
+        if (status == N2_ERR_CORRUPT)
+            v.wrong = "a checksum of the file does not match";
+        check_vectors(&v);
+        check_ids(&v);
+        check_links(&v);
+        check_reach(&v, &reach);
+        if (v.wrong)
+            status = N2_ERR_CORRUPT;
+        else if (!status && cancel && *cancel)
+            status = N2_ERR_CANCELLED;
+        if (v.wrong && what)
+            *what = v.wrong;
+    } else {
+        status = N2_ERR_NO_MEMORY;
+    }
+    n2_alloc_free(v.seen);
+    n2_alloc_free(v.marks);
+    n2_reach_close(&reach);
+    return status;
+}
+
+int n2_verify(struct n2_index *index, const volatile int32_t *cancel, const char **what)
+{
+    if (!index)
+        return N2_ERR_OPTION;
+    int status = n2_index_enter(index);
+    if (status)
+        return status;
+    n2_turn_take(&index->turn);
+    status = verify(index, cancel, what);
+    n2_turn_give(&index->turn);
+    n2_index_leave(index);
+    return status;
+}
