@@ -89,13 +89,20 @@ int n2_add(struct n2_index *index, const float *vectors, size_t n, uint32_t *fir
     if (status)
         return status;
     uint32_t id = 0;
-    status = n > N2_MAX_VECTORS ? N2_ERR_FULL : n2_store_check_all(&index->store, vectors, n);
+    size_t room = N2_MAX_VECTORS - N2_ACQUIRE(&index->store.n_ids);
+    status = n > room ? N2_ERR_FULL : n2_store_check_all(&index->store, vectors, n);
     if (!status)
         status = n2_index_add(index, vectors, n, &id);
     if (!status && first)
         *first = id;
     n2_index_leave(index);
     return status;
+}
+
+/* Why an id has no node: there is none, or the file is rotten. */
+static int missing(const struct n2_index *index, uint32_t id)
+{
+    return id < N2_ACQUIRE(&index->store.n_ids) ? N2_ERR_CORRUPT : N2_ERR_NOT_FOUND;
 }
 
 int n2_vector(struct n2_index *index, uint32_t id, float *out)
@@ -109,7 +116,7 @@ int n2_vector(struct n2_index *index, uint32_t id, float *out)
     if (node != N2_NONE)
         memcpy(out, n2_store_vector(&index->store, node), index->store.dim * sizeof(float));
     n2_gate_leave(&index->gate, slot);
-    return node == N2_NONE ? N2_ERR_NOT_FOUND : N2_OK;
+    return node == N2_NONE ? missing(index, id) : N2_OK;
 }
 
 /* --- searches --- */
@@ -140,7 +147,7 @@ static int search_in_slot(struct n2_index *index, struct n2_slot *slot, const st
     if (!query) {
         uint32_t node = n2_store_node(&index->store, target->id);
         if (node == N2_NONE)
-            return N2_ERR_NOT_FOUND;
+            return missing(index, target->id);
         query = n2_store_vector(&index->store, node);
     }
     double norm;

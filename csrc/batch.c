@@ -107,53 +107,69 @@ int n2_search_batch_id(struct n2_index *index, const uint32_t *ids, size_t n, si
     return enter_and_run(&b);
 }
 
-/* Scans for up to SCAN_GROUP queries. Room for their prepared vectors and results is the caller's.
- */
-static void scan_group(const struct n2_view *view, const float *queries, size_t n, size_t k,
-                       float *vectors, uint64_t *words, struct n2_neighbor *out, size_t out_stride,
-                       size_t *n_out)
-{
-    struct n2_scan scans[SCAN_GROUP];
+/* A scan for a group of queries: their prepared vectors, their results. */
+struct group {
+    size_t n, k;
+    float *vectors;  /* [SCAN_GROUP][dim] */
+    uint64_t *words; /* [SCAN_GROUP][k] */
     struct n2_probe probes[SCAN_GROUP];
     struct n2_heap heaps[SCAN_GROUP];
-    size_t dim = view->store->dim;
-    for (size_t i = 0; i < n; i++) {
+    struct n2_scan scans[SCAN_GROUP];
+};
+
+static void prepare(struct group *g, const struct n2_store *store, const float *queries)
+{
+    size_t dim = store->dim;
+    for (size_t i = 0; i < g->n; i++) {
         double norm;
-        (void)n2_store_check(view->store, queries + i * dim, &norm); /* known to be good */
-        n2_store_probe_query(view->store, queries + i * dim, norm, vectors + i * dim, &probes[i]);
-        heaps[i] = (struct n2_heap){words + i * k, 0, k};
-        scans[i] = (struct n2_scan){&probes[i], &heaps[i]};
+        (void)n2_store_check(store, queries + i * dim, &norm); /* known to be good */
+        n2_store_probe_query(store, queries + i * dim, norm, g->vectors + i * dim, &g->probes[i]);
+        g->heaps[i] = (struct n2_heap){g->words + i * g->k, 0, g->k};
+        g->scans[i] = (struct n2_scan){&g->probes[i], &g->heaps[i]};
     }
-    n2_scan_all(view, scans, n);
-    for (size_t i = 0; i < n; i++)
-        n2_search_results(view->store, &heaps[i], out + i * out_stride, &n_out[i]);
+}
+
+/* Scans the nodes that there are now, a block at a time: between two blocks the gate may be shut,
+ * so that nobody waits for a whole scan. Sets *again if ids went from node to node meanwhile. */
+static int scan_group(struct n2_index *index, struct group *g, bool *again)
+{
+    uint32_t n_nodes = N2_ACQUIRE(&index->store.n_nodes), n_duplicates = 0;
+    *again = false;
+    for (uint32_t from = 0; from < n_nodes; from += N2_SCAN_BLOCK) {
+        struct n2_slot *slot = n2_gate_enter(&index->gate);
+        if (!slot)
+            return N2_ERR_CLOSED;
+        struct n2_view view;
+        n2_index_view(index, &view);
+        view.n_nodes = n_nodes;
+        *again |= from > 0 && n_duplicates != N2_LOAD(&index->graph.n_duplicates);
+        n_duplicates = N2_LOAD(&index->graph.n_duplicates);
+        n2_scan_block(&view, from, g->scans, g->n);
+        n2_gate_leave(&index->gate, slot);
+    }
+    return N2_OK;
 }
 
 static int scan(struct n2_index *index, const float *queries, size_t n, size_t k,
                 struct n2_neighbor *out, size_t *n_out)
 {
-    size_t dim = index->store.dim, stride = k, group = n2_min(n, SCAN_GROUP);
-    k = n2_min(k, N2_ACQUIRE(&index->store.n_ids));
-    float *vectors = n2_alloc_aligned(group, dim * sizeof(float));
-    uint64_t *words = n2_alloc_aligned(group, n2_max(k, 1) * sizeof(uint64_t));
-    int status = vectors && words ? N2_OK : N2_ERR_NO_MEMORY;
-    for (size_t i = 0; i < n && !status; i += group) {
-        struct n2_slot *slot = n2_gate_enter(&index->gate); /* columns stay where they are */
-        if (!slot) {
-            status = N2_ERR_CLOSED;
-            break;
+    size_t dim = index->store.dim, room = n2_min(n, SCAN_GROUP);
+    struct group g = {.k = n2_max(1, n2_min(k, N2_ACQUIRE(&index->store.n_ids)))};
+    g.vectors = n2_alloc_aligned(room, dim * sizeof(float));
+    g.words = n2_alloc_aligned(room, g.k * sizeof(uint64_t));
+    int status = g.vectors && g.words ? N2_OK : N2_ERR_NO_MEMORY;
+    for (size_t i = 0; i < n && !status; i += g.n) {
+        g.n = n2_min(room, n - i);
+        bool again = true;
+        while (again && !status) {
+            prepare(&g, &index->store, queries + i * dim);
+            status = scan_group(index, &g, &again);
         }
-        struct n2_view view;
-        n2_index_view(index, &view);
-        if (k > 0)
-            scan_group(&view, queries + i * dim, n2_min(group, n - i), k, vectors, words,
-                       out + i * stride, stride, n_out + i);
-        else
-            memset(n_out + i, 0, n2_min(group, n - i) * sizeof(*n_out));
-        n2_gate_leave(&index->gate, slot);
+        for (size_t j = 0; j < g.n && !status; j++)
+            n2_search_results(&index->store, &g.heaps[j], out + (i + j) * k, &n_out[i + j]);
     }
-    n2_alloc_free(vectors);
-    n2_alloc_free(words);
+    n2_alloc_free(g.vectors);
+    n2_alloc_free(g.words);
     return status;
 }
 

@@ -79,12 +79,14 @@ void n2_build_aim(struct n2_build *build, struct n2_graph *graph, struct n2_undo
     };
 }
 
-/* R of dot: the largest norm of the vectors of the first build. */
-static float largest_norm(const struct n2_store *store, uint32_t n_nodes)
+/* R of dot: the largest norm of all vectors built so far and of the new ones. A build that raises
+ * it links the new nodes under the new R; links of older ones were selected under a smaller one, in
+ * which the same nodes are near, if not in quite the same order. */
+static float largest_norm(const struct n2_build *build, float largest)
 {
-    float largest = 0;
-    for (uint32_t node = 0; node < n_nodes; node++) {
-        float norm = n2_store_vector(store, node)[store->dim];
+    const struct n2_store *store = &build->index->store;
+    for (size_t i = 0; i < build->n_new; i++) {
+        float norm = n2_store_vector(store, build->order[i])[store->dim];
         largest = norm > largest ? norm : largest;
     }
     return largest;
@@ -114,8 +116,8 @@ static int prepare(struct n2_build *build, int threads)
         status = n2_undo_init(&build->undo, graph, n_before);
     if (status)
         return status;
-    if (index->store.metric == N2_DOT && graph->n_linked == 0)
-        graph->reach = largest_norm(&index->store, build->n_nodes);
+    if (index->store.metric == N2_DOT)
+        graph->reach = largest_norm(build, graph->reach);
     N2_RELEASE(&graph->n_rows, build->n_nodes);
     build->n_passes = index->merging == N2_MERGE_LEVEL0 ? 2 : 1;
     build->n_total = (uint64_t)build->n_passes * build->n_new;
@@ -165,7 +167,7 @@ static void release(struct n2_build *build)
     struct n2_index *index = build->index;
     pthread_mutex_lock(&index->state);
     index->build = NULL;
-    index->build_bytes = 0;
+    N2_STORE(&index->build_bytes, 0);
     pthread_cond_broadcast(&index->state_change);
     pthread_mutex_unlock(&index->state);
     n2_insert_close(&build->inserter);
@@ -185,7 +187,7 @@ static int begin(struct n2_build **result, struct n2_index *index,
                  const struct n2_build_options *options, bool wait)
 {
     int32_t threads = options ? options->threads : 0;
-    if (threads < 0 || threads > N2_MAX_THREADS)
+    if ((options && options->size < sizeof(*options)) || threads < 0 || threads > N2_MAX_THREADS)
         return N2_ERR_OPTION;
     struct n2_build *build = n2_alloc_zero(1, sizeof(*build));
     if (!build)

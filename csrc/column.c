@@ -88,12 +88,12 @@ int n2_column_map(struct n2_column *column, int fd, uint64_t offset, size_t byte
     if (bytes == 0)
         return N2_OK;
     if (n2_fault())
-        return ENOMEM;
+        return N2_ERR_NO_MEMORY;
     size_t pages = n2_round_up(bytes, (size_t)sysconf(_SC_PAGESIZE));
     void *at = mmap(column->base, pages, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, (off_t)offset);
     if (at == MAP_FAILED)
-        return errno;
+        return errno == ENOMEM ? N2_ERR_NO_MEMORY : errno;
     column->n_mapped = bytes;
     column->n_committed = pages;
     return N2_OK;

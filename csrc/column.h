@@ -35,7 +35,8 @@ bool n2_column_fits(const struct n2_column *column, size_t rows);
 int n2_column_commit(struct n2_column *column, size_t rows);
 
 /* Replaces the first bytes of an empty column by `bytes` of the file from `offset` on, a multiple
- * of the page. They are the column's own: writes do not reach the file. Returns 0 or an errno. */
+ * of the page. They are the column's own: writes do not reach the file. Returns 0, N2_ERR_NO_MEMORY
+ * or an errno. */
 int n2_column_map(struct n2_column *column, int fd, uint64_t offset, size_t bytes);
 
 /* Moves the committed rows to a new range that has room for `rows`. Returns 0 or N2_ERR_NO_MEMORY.

@@ -86,48 +86,67 @@ int n2_file_close(int fd)
     return fault ? EIO : failed && errno != EINTR ? last_error() : 0;
 }
 
-int n2_file_create(struct n2_file_new *file, const char *path)
-{
-    static uint32_t counter;
-    size_t room = strlen(path) + 64;
-    *file = (struct n2_file_new){path, n2_alloc(room, 1), -1};
-    if (!file->temporary)
-        return ENOMEM;
-    struct stat old;
-    bool replaces = stat(path, &old) == 0;
-    int error = replaces && S_ISDIR(old.st_mode) ? EISDIR : n2_fault() ? EIO : EEXIST;
-    for (int i = 0; i < NAMES_TRIED && error == EEXIST; i++) {
-        snprintf(file->temporary, room, "%s.%ld-%u.tmp", path, (long)getpid(),
-                 N2_FETCH_ADD(&counter, 1));
-        file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        error = file->fd < 0 ? last_error() : 0;
-    }
-    if (error) {
-        n2_alloc_free(file->temporary);
-        return error;
-    }
-    if (replaces) /* who may read the old file may read the new one; else the umask decides */
-        (void)fchmod(file->fd, old.st_mode & 0777);
-    return 0;
-}
-
-/* Makes the renaming last. A directory that cannot be opened for reading is left to the system. */
-static int sync_directory(const char *path)
+/* Opens the directory of a path, to synchronise it later; -1 if it may not be read, which is no
+ * failure: then it is left to the system. */
+static int open_directory(const char *path, int *fd)
 {
     const char *slash = strrchr(path, '/');
     size_t n = slash ? (size_t)(slash - path) + 1 : 0; /* the slash included: "/x" is in "/" */
     char *directory = n2_alloc(n + 2, 1);
     if (!directory)
-        return ENOMEM;
+        return N2_ERR_NO_MEMORY;
     memcpy(directory, n ? path : ".", n ? n : 1);
     directory[n ? n : 1] = 0;
-    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *fd = n2_fault() ? -1 : open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int error = *fd < 0 && errno != EACCES ? last_error() : 0;
     n2_alloc_free(directory);
-    if (fd < 0)
-        return errno == EACCES ? 0 : last_error();
-    int error = n2_fault() ? EIO : fsync(fd) != 0 && errno != EINVAL ? last_error() : 0;
-    (void)close(fd);
     return error;
+}
+
+/* Creates the temporary file under a name that is not taken. */
+static int create_temporary(struct n2_file_new *file)
+{
+    static uint32_t counter;
+    size_t room = strlen(file->path) + 64;
+    file->temporary = n2_alloc(room, 1);
+    if (!file->temporary)
+        return N2_ERR_NO_MEMORY;
+    int error = n2_fault() ? EIO : EEXIST;
+    for (int i = 0; i < NAMES_TRIED && error == EEXIST; i++) {
+        snprintf(file->temporary, room, "%s.%ld-%u.tmp", file->path, (long)getpid(),
+                 N2_FETCH_ADD(&counter, 1));
+        file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        error = file->fd < 0 ? last_error() : 0;
+    }
+    if (error)
+        n2_alloc_free(file->temporary);
+    return error;
+}
+
+static void close_directory(const struct n2_file_new *file)
+{
+    if (file->directory >= 0)
+        (void)close(file->directory);
+}
+
+int n2_file_create(struct n2_file_new *file, const char *path)
+{
+    *file = (struct n2_file_new){path, NULL, -1, -1};
+    struct stat old;
+    bool replaces = stat(path, &old) == 0;
+    if (replaces && S_ISDIR(old.st_mode))
+        return EISDIR;
+    int error = open_directory(path, &file->directory);
+    if (error)
+        return error;
+    error = create_temporary(file);
+    if (error) {
+        close_directory(file);
+        return error;
+    }
+    if (replaces) /* who may read the old file may read the new one; else the umask decides */
+        (void)fchmod(file->fd, old.st_mode & 0777);
+    return 0;
 }
 
 int n2_file_commit(struct n2_file_new *file)
@@ -144,7 +163,10 @@ int n2_file_commit(struct n2_file_new *file)
         return error;
     }
     n2_alloc_free(file->temporary);
-    return sync_directory(file->path);
+    if (file->directory >= 0) /* some file systems have nothing to synchronise: EINVAL */
+        error = n2_fault() ? EIO : fsync(file->directory) != 0 && errno != EINVAL ? errno : 0;
+    close_directory(file);
+    return error;
 }
 
 void n2_file_abandon(struct n2_file_new *file)
@@ -153,4 +175,5 @@ void n2_file_abandon(struct n2_file_new *file)
         (void)close(file->fd);
     (void)unlink(file->temporary);
     n2_alloc_free(file->temporary);
+    close_directory(file);
 }

@@ -1,7 +1,7 @@
 /* file.h - whole reads and writes, and files that appear at once.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Each function returns 0 or an errno.
+ * Each function returns 0, an errno, or N2_ERR_NO_MEMORY.
  */
 #ifndef N2_FILE_H
 #define N2_FILE_H
@@ -22,14 +22,13 @@ int n2_file_close(int fd);
 struct n2_file_new {
     const char *path;
     char *temporary; /* its name until then, in the same directory */
-    int fd;
+    int fd, directory;
 };
 
 int n2_file_create(struct n2_file_new *file, const char *path);
 
 /* Synchronises the file, gives it its name, synchronises the directory. On failure it is removed
- * and what stood at the path still stands there; only if the last step fails it is in place all the
- * same. */
+ * and what stood at the path still stands there; but if only the last step fails it is in place. */
 int n2_file_commit(struct n2_file_new *file);
 
 /* Removes the file. */

@@ -29,7 +29,8 @@ void n2_gate_destroy(struct n2_gate *gate)
 static bool try_slot(struct n2_slot *slot)
 {
     uint32_t expected = FREE;
-    return __atomic_compare_exchange_n(&slot->state, &expected, BUSY, false, SEQ, SEQ);
+    return N2_LOAD(&slot->state) == FREE &&
+           __atomic_compare_exchange_n(&slot->state, &expected, BUSY, false, SEQ, SEQ);
 }
 
 /* Marks a busy slot, so that its holder reports. Under the mutex. False if it is free by now. */
@@ -41,19 +42,27 @@ static bool await_slot(struct n2_gate *gate, struct n2_slot *slot)
     return expected != FREE;
 }
 
+/* A free slot, now taken, or NULL. One that was never used is taken only if all others are busy: so
+ * there is scratch for as many searches as ever ran at once. */
 static struct n2_slot *find_slot(struct n2_gate *gate)
 {
     /* Each thread starts at the slot it had last: its scratch is in this core's cache. */
     static _Thread_local uint32_t last;
-    static uint32_t n_threads;
-    if (last == 0)
-        last = N2_FETCH_ADD(&n_threads, 1) + 1;
-    for (uint32_t i = 0; i < N2_SLOTS; i++) {
-        struct n2_slot *slot = &gate->slots[(last + i) % N2_SLOTS];
-        if (N2_LOAD(&slot->state) == FREE && try_slot(slot)) {
-            if (i)
-                last = (last + i) % N2_SLOTS + N2_SLOTS; /* never 0 */
-            return slot;
+    uint32_t n_used = N2_LOAD(&gate->n_used);
+    for (uint32_t i = 0, at = last; i < n_used; i++, at++) {
+        at = at < n_used ? at : 0;
+        if (try_slot(&gate->slots[at])) {
+            last = at;
+            return &gate->slots[at];
+        }
+    }
+    for (uint32_t at = n_used; at < N2_SLOTS; at++) {
+        if (try_slot(&gate->slots[at])) {
+            while (n_used <= at &&
+                   !__atomic_compare_exchange_n(&gate->n_used, &n_used, at + 1, false, SEQ, SEQ))
+                continue;
+            last = at;
+            return &gate->slots[at];
         }
     }
     return NULL;

@@ -28,6 +28,7 @@ struct n2_slot {
 
 struct n2_gate {
     struct n2_slot slots[N2_SLOTS];
+    uint32_t n_used;       /* slots that were ever taken: 0..n_used-1 */
     uint32_t shut;         /* GATE_* bits; written under the mutex */
     pthread_mutex_t mutex; /* of what follows */
     pthread_cond_t change; /* any of it changed */

@@ -73,12 +73,12 @@ uint64_t n2_hnsw_descend(const struct n2_view *view, const struct n2_probe *prob
     return best;
 }
 
-void n2_hnsw_start(struct n2_scratch *scratch, size_t width, uint64_t entry)
+bool n2_hnsw_start(struct n2_scratch *scratch, size_t width, uint64_t entry)
 {
     uint32_t node = n2_entry_node(entry), fresh;
     n2_queue_clear(&scratch->queue, width);
     n2_queue_insert(&scratch->queue, entry);
-    n2_visited_filter(&scratch->visited, &node, 1, &fresh);
+    return n2_visited_filter(&scratch->visited, &node, 1, &fresh) == 1;
 }
 
 void n2_hnsw_search_layer(const struct n2_view *view, const struct n2_probe *probe, uint32_t level,

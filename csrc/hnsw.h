@@ -44,8 +44,9 @@ uint64_t n2_hnsw_descend(const struct n2_view *view, const struct n2_probe *prob
 void n2_hnsw_search_layer(const struct n2_view *view, const struct n2_probe *probe, uint32_t level,
                           struct n2_scratch *scratch);
 
-/* Puts one entry into an empty queue of that width and into an empty visited set. */
-void n2_hnsw_start(struct n2_scratch *scratch, size_t width, uint64_t entry);
+/* Puts one entry into an empty queue of that width and into the visited set; returns whether it was
+ * new there. */
+bool n2_hnsw_start(struct n2_scratch *scratch, size_t width, uint64_t entry);
 
 /* SELECT-NEIGHBORS (Algorithms 3 and 4): of candidates[n], ascending by distance to one centre,
  * chooses at most M and moves them to the front; returns their number. The

@@ -19,7 +19,7 @@ _Static_assert(MOST < 1 << MEMBER_BITS, "a member's number fits its bits");
 
 size_t n2_insert_width(const struct n2_graph *graph, size_t ef_construction)
 {
-    return n2_max(ef_construction, (size_t)graph->M0 + graph->M0 / 2 + 2);
+    return n2_max(ef_construction, 2 * (size_t)graph->M0); /* or two lists of level 0, sorted */
 }
 
 static uint32_t *picked_row(const struct n2_inserter *in, const struct n2_member *member,

@@ -6,21 +6,13 @@
 #include "file.h"
 #include "index.h"
 
-#include <errno.h>
-
-/* An errno of a mapping or a reading that is for want of memory has a status of its own. */
-static int as_status(int error)
-{
-    return error == ENOMEM ? N2_ERR_NO_MEMORY : error;
-}
-
 static int read_header(int fd, uint64_t file_bytes, struct n2_header *header,
                        struct n2_trailer *trailer)
 {
     memset(header, 0, sizeof(*header));
     int status = n2_file_read(fd, header, n2_min(sizeof(*header), file_bytes), 0);
     if (status)
-        return as_status(status);
+        return status;
     /* Told apart: a file that begins as one of ours, and any other. */
     if (file_bytes < sizeof(*header))
         return file_bytes >= sizeof(header->magic) &&
@@ -32,7 +24,7 @@ static int read_header(int fd, uint64_t file_bytes, struct n2_header *header,
         return status;
     status = n2_file_read(fd, trailer, sizeof(*trailer), header->trailer_offset);
     if (status)
-        return as_status(status);
+        return status;
     return trailer->crc_of_these == n2_crc32c(0, trailer->crc, sizeof(trailer->crc))
                ? N2_OK
                : N2_ERR_CORRUPT;
@@ -47,10 +39,10 @@ static int fill_column(struct n2_column *column, int fd, const struct n2_section
             return status;
     }
     if (map)
-        return as_status(n2_column_map(column, fd, section->offset, section->bytes));
+        return n2_column_map(column, fd, section->offset, section->bytes);
     int status = n2_column_commit(column, rows);
     if (!status)
-        status = as_status(n2_file_read(fd, column->base, section->bytes, section->offset));
+        status = n2_file_read(fd, column->base, section->bytes, section->offset);
     return status;
 }
 
@@ -113,7 +105,7 @@ static int load(struct n2_index **result, int fd, uint64_t file_bytes,
 
 int n2_load(struct n2_index **index, const char *path, const struct n2_load_options *options)
 {
-    if (!index || !path)
+    if (!index || !path || (options && options->size < sizeof(*options)))
         return N2_ERR_OPTION;
     int fd;
     uint64_t file_bytes;

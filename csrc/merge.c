@@ -23,7 +23,9 @@ static void merge_node(struct n2_inserter *in, const struct n2_graph *second, ui
     other.slack = NULL;
     uint32_t *nodes = scratch->nodes, M0 = in->graph->M0;
     size_t n = n2_hnsw_links(view, node, 0, nodes);
-    n += n2_hnsw_links(&other, node, 0, nodes + n);
+    if (*n2_graph_height(second, node) !=
+        0) /* a pass may take for a duplicate what the other did not */
+        n += n2_hnsw_links(&other, node, 0, nodes + n);
     n = n2_visited_filter(&scratch->visited, nodes, n, nodes); /* each once */
     n2_visited_clear(&scratch->visited);
     struct n2_probe probe;

@@ -218,7 +218,7 @@ N2_API int n2_search(struct n2_index *index, const float *query, size_t k,
                      size_t *n_out);
 
 /* The same for the vector of that id, which is itself among the results.
- * Returns as n2_search, or N2_ERR_NOT_FOUND. */
+ * Returns as n2_search, or N2_ERR_NOT_FOUND, N2_ERR_CORRUPT (rot in the file that was loaded). */
 N2_API int n2_search_id(struct n2_index *index, uint32_t id, size_t k,
                         const struct n2_search_options *options, struct n2_neighbor *out,
                         size_t *n_out);
@@ -246,7 +246,8 @@ N2_API int n2_search_exact(struct n2_index *index, const float *queries, size_t 
  * --------------------------------------------------------------------------------------------- */
 
 /* Writes the vector of `id` to `out[dim]`, bit for bit as it was added.
- * Returns 0, N2_ERR_OPTION (NULL), N2_ERR_NOT_FOUND, N2_ERR_CLOSED. */
+ * Returns 0, N2_ERR_OPTION (NULL), N2_ERR_NOT_FOUND, N2_ERR_CORRUPT (rot in the file that was
+ * loaded), N2_ERR_CLOSED. */
 N2_API int n2_vector(struct n2_index *index, uint32_t id, float *out);
 
 #define N2_MAX_LEVEL 31 /* highest level a node can have */
@@ -292,7 +293,8 @@ N2_API int n2_verify(struct n2_index *index, const volatile int32_t *cancel, con
 
 /* Writes the index, built or not, to `path`, atomically: to a temporary file in the same directory,
  * which is synchronised and renamed. Saving over the file the index is mapped from is allowed. What
- * is added meanwhile is not in the file. The format is specified in FORMAT.md.
+ * is added meanwhile is not in the file. The format is specified in FORMAT.md. One failure comes
+ * too late to keep an old file: an errno from synchronising the directory, after the renaming.
  * Returns 0, N2_ERR_OPTION (NULL), an errno (EACCES, ENOSPC, EISDIR, ...), N2_ERR_CORRUPT (the
  * index was loaded from a file that does not match its checksums), N2_ERR_NO_MEMORY, N2_ERR_CLOSED.
  */

@@ -16,7 +16,7 @@ int n2_origin_check(struct n2_index *index, const volatile int32_t *cancel)
         size_t n = origin->sections[i].bytes;
         uint32_t crc = 0;
         for (size_t at = 0; at < n; at += CHUNK) {
-            if (cancel && *cancel)
+            if (cancel && N2_LOAD(cancel))
                 return N2_ERR_CANCELLED;
             crc = n2_crc32c(crc, data + at, n2_min(CHUNK, n - at));
         }

@@ -32,11 +32,12 @@ static int upper_room(struct n2_build *build, size_t n)
 
 static void collect_equals(struct n2_build *build)
 {
+    const struct n2_store *store = &build->index->store;
     for (size_t i = 0; i < build->inserter.n_members && build->pass == 0; i++) {
         const struct n2_member *member = &build->inserter.members[i];
-        if (member->equal != N2_NONE)
-            build->equals[build->n_equals++] =
-                (uint64_t)member->equal << 32 | *n2_store_label(&build->index->store, member->node);
+        uint32_t id = *n2_store_label(store, member->node);
+        if (member->equal != N2_NONE && n2_store_node(store, id) == member->node)
+            build->equals[build->n_equals++] = (uint64_t)member->equal << 32 | id;
     }
 }
 
@@ -113,8 +114,12 @@ static void attach_equals(struct n2_build *build, const uint64_t *equals, size_t
         uint32_t node = (uint32_t)(equals[i] >> 32), id = (uint32_t)equals[i];
         if (i == 0 || node != equals[i - 1] >> 32)
             place = n2_store_label(store, node);
-        while (*place < id)
-            place = &n2_store_id(store, *place)->next;
+        while (*place < id) {
+            uint32_t *next = &n2_store_id(store, *place)->next;
+            if (*next <= *place)
+                break; /* a chain that does not ascend is rotten, and may have no end */
+            place = next;
+        }
         struct n2_id *entry = n2_store_id(store, id);
         uint32_t own = entry->node;
         n2_graph_write(n2_graph_links0(graph, own), graph->M0, NULL, 0);
@@ -123,7 +128,7 @@ static void attach_equals(struct n2_build *build, const uint64_t *equals, size_t
         *entry = (struct n2_id){node, *place};
         *place = id;
         place = &entry->next;
-        graph->n_duplicates++;
+        N2_STORE(&graph->n_duplicates, graph->n_duplicates + 1);
     }
 }
 

@@ -35,7 +35,7 @@ void n2_reach_follow(struct n2_reach *reach, const struct n2_graph *graph,
                      const volatile int32_t *cancel)
 {
     while (reach->n_followed < reach->n_reached) {
-        if (cancel && *cancel && reach->n_followed % 1024 == 0)
+        if (cancel && reach->n_followed % 1024 == 0 && N2_LOAD(cancel))
             return;
         uint32_t node = reach->queue[reach->n_followed++];
         const uint32_t *row = n2_graph_links0(graph, node);

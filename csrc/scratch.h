@@ -8,8 +8,9 @@
 #include "queue.h"
 #include "visited.h"
 
-/* Links of a node: 2 M, half as many again while building, and one that is being added. */
-#define N2_MAX_DEGREE (3 * N2_MAX_M + 1)
+/* Nodes that one step looks at: the links of a node on level 0 (2 M, while building half as many
+ * again and one more), or those of two such lists. */
+#define N2_MAX_DEGREE (4 * N2_MAX_M)
 
 struct n2_scratch {
     struct n2_visited visited;

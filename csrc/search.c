@@ -16,8 +16,6 @@
  * distance in order costs at most half of one at random. */
 #define SCAN_PER_PLACE 16
 
-#define BLOCK 256 /* nodes measured at once by a scan */
-
 /* Offers the ids of a node, which are in ascending order. */
 static void offer(const struct n2_view *view, struct n2_heap *heap, uint32_t key, uint32_t node,
                   uint32_t n_ids)
@@ -45,10 +43,10 @@ static size_t list_nodes(const struct n2_graph *graph, uint32_t from, uint32_t t
     return n;
 }
 
-static void scan_block(const struct n2_view *view, const uint32_t *nodes, size_t n,
+static void scan_nodes(const struct n2_view *view, const uint32_t *nodes, size_t n,
                        const struct n2_scan *scan)
 {
-    uint32_t keys[BLOCK];
+    uint32_t keys[N2_SCAN_BLOCK];
     uint32_t n_ids = N2_ACQUIRE(&view->store->n_ids);
     n2_store_keys(view->store, view->kernels, scan->probe, nodes, n, keys);
     for (size_t i = 0; i < n; i++)
@@ -56,25 +54,23 @@ static void scan_block(const struct n2_view *view, const uint32_t *nodes, size_t
             offer(view, scan->heap, keys[i], nodes[i], n_ids);
 }
 
-void n2_scan_all(const struct n2_view *view, const struct n2_scan *scans, size_t n)
+void n2_scan_block(const struct n2_view *view, uint32_t from, const struct n2_scan *scans, size_t n)
 {
-    uint32_t nodes[BLOCK];
-    for (uint32_t from = 0; from < view->n_nodes; from += BLOCK) {
-        uint32_t to = (uint32_t)n2_min((size_t)from + BLOCK, view->n_nodes);
-        size_t m = list_nodes(view->graph, from, to, false, nodes);
-        for (size_t i = 0; i < n; i++)
-            scan_block(view, nodes, m, &scans[i]);
-    }
+    uint32_t nodes[N2_SCAN_BLOCK];
+    uint32_t to = (uint32_t)n2_min((size_t)from + N2_SCAN_BLOCK, view->n_nodes);
+    size_t m = list_nodes(view->graph, from, to, false, nodes);
+    for (size_t i = 0; i < n; i++)
+        scan_nodes(view, nodes, m, &scans[i]);
 }
 
 static void scan_pending(const struct n2_view *view, const struct n2_scan *scan,
                          struct n2_visited *visited)
 {
-    uint32_t nodes[BLOCK];
+    uint32_t nodes[N2_SCAN_BLOCK];
     for (uint32_t from = N2_ACQUIRE(&view->graph->first_pending); from < view->n_nodes;) {
-        uint32_t to = (uint32_t)n2_min((size_t)from + BLOCK, view->n_nodes);
+        uint32_t to = (uint32_t)n2_min((size_t)from + N2_SCAN_BLOCK, view->n_nodes);
         size_t n = list_nodes(view->graph, from, to, true, nodes);
-        scan_block(view, nodes, n, scan);
+        scan_nodes(view, nodes, n, scan);
         n2_visited_filter(visited, nodes, n, nodes);
         from = to;
     }
@@ -91,7 +87,7 @@ static void search_graph(const struct n2_view *view, const struct n2_probe *prob
                          size_t width, struct n2_scratch *scratch)
 {
     uint64_t start = n2_hnsw_descend(view, probe, entry, 0, scratch);
-    n2_hnsw_start(scratch, width, start);
+    bool scanned = !n2_hnsw_start(scratch, width, start); /* it was pending a moment ago */
     n2_hnsw_search_layer(view, probe, 0, scratch);
     uint32_t n_ids = N2_ACQUIRE(&view->store->n_ids);
     const struct n2_queue *queue = &scratch->queue;
@@ -99,6 +95,8 @@ static void search_graph(const struct n2_view *view, const struct n2_probe *prob
         uint32_t key = n2_entry_key(queue->entries[i]);
         if ((uint64_t)key << 32 >= n2_heap_bound(&scratch->heap))
             break; /* nor can any behind it enter */
+        if (scanned && n2_entry_node(queue->entries[i]) == n2_entry_node(start))
+            continue;
         offer(view, &scratch->heap, key, n2_entry_node(queue->entries[i]), n_ids);
     }
 }
@@ -125,7 +123,8 @@ void n2_search_probe(const struct n2_view *view, const struct n2_probe *probe, s
     }
     if (heap->size < k) {
         heap->size = 0;
-        n2_scan_all(view, &scan, 1);
+        for (uint32_t from = 0; from < view->n_nodes; from += N2_SCAN_BLOCK)
+            n2_scan_block(view, from, &scan, 1);
     }
     n2_search_results(view->store, heap, out, n_out);
 }

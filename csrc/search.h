@@ -12,9 +12,12 @@ struct n2_scan {
     struct n2_heap *heap;
 };
 
-/* Measures all nodes of the view for each of scans[n], block by block, so that a block is read from
- * memory once. */
-void n2_scan_all(const struct n2_view *view, const struct n2_scan *scans, size_t n);
+#define N2_SCAN_BLOCK 256 /* nodes measured at once by a scan */
+
+/* Measures the nodes from..from + N2_SCAN_BLOCK - 1, those that there are, for each of scans[n]: so
+ * that a block is read from memory once. */
+void n2_scan_block(const struct n2_view *view, uint32_t from, const struct n2_scan *scans,
+                   size_t n);
 
 /* K-NN-SEARCH (Algorithm 5) for one probe: writes the min(k, ids) nearest to `out` and their number
  * to *n_out. Nodes not yet linked are scanned; so is everything, where that is cheaper than the

@@ -79,7 +79,7 @@ static int count_degrees(const struct n2_index *index, uint64_t *counts,
     size_t width = (size_t)graph->M0 + 1;
     memset(counts, 0, (N2_MAX_LEVEL + 1) * width * sizeof(*counts));
     for (uint32_t node = 0; node < graph->n_rows; node++) {
-        if (cancel && node % BETWEEN_LOOKS == 0 && *cancel)
+        if (cancel && node % BETWEEN_LOOKS == 0 && N2_LOAD(cancel))
             return N2_ERR_CANCELLED;
         uint8_t height = N2_LOAD(n2_graph_height(graph, node));
         if (height == N2_DUPLICATE)

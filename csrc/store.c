@@ -98,7 +98,7 @@ void n2_store_probe_query(const struct n2_store *store, const float *query, doub
     }
 }
 
-/* sqrt(R^2 - |x|^2); 0 for vectors longer than R, which came after R was fixed. */
+/* sqrt(R^2 - |x|^2); 0 where rounding leaves less than nothing. */
 static float extra_coordinate(float reach, float norm)
 {
     float square = reach * reach - norm * norm;

@@ -1,5 +1,10 @@
 /* team.c - a leader thread and, below it, OpenMP's workers or our own.
  * SPDX-License-Identifier: Apache-2.0
+ *
+ * The leader enters one parallel region that lasts as long as the team. In it the threads wait for
+ * loops on a condition variable: at the end of a region of OpenMP's own they would spin, for
+ * milliseconds by default, which on a machine that is also searching made builds up to seven times
+ * slower.
  */
 #include "team.h"
 
@@ -22,22 +27,23 @@ struct loop {
 };
 
 struct n2_team {
-    int n_threads;
+    int n_threads; /* the leader included */
     pthread_mutex_t mutex;
     pthread_cond_t wake; /* of the leader and the workers: something to do, or the end */
     pthread_cond_t done; /* of those who wait for them */
     pthread_t leader;
     bool led;                    /* the leader exists; without it the caller works alone */
+    bool started;                /* it waits for work, and n_threads is final */
+    bool ended;                  /* all threads are to end */
     int (*work)(void *argument); /* what the leader is to do; NULL: nothing */
     void *argument;
     int result;
-    bool ended;
+    struct loop *loop; /* what the workers are to do */
+    uint64_t round;    /* number of loops started */
+    int n_busy;        /* workers still in the loop */
 #if !defined(_OPENMP)
-    pthread_t *workers; /* n_threads - 1; the leader is worker 0 */
+    pthread_t *workers; /* n_threads - 1 */
     int n_workers;
-    struct loop *loop;
-    uint64_t round; /* number of loops started */
-    int n_busy;     /* workers still in the loop */
     int n_numbered; /* workers that have taken their number */
 #endif
 };
@@ -66,65 +72,10 @@ static void run_ranges(struct loop *loop, int worker)
     }
 }
 
-#if defined(_OPENMP)
-
-/* A thread of the probe: it lives until the probe is over. */
-static void *wait_for_end(void *argument)
+/* A worker's life: loop after loop, in each as the worker of that number. */
+static void work_along(struct n2_team *team, int number)
 {
-    struct n2_team *team = argument;
     pthread_mutex_lock(&team->mutex);
-    while (!team->ended)
-        pthread_cond_wait(&team->wake, &team->mutex);
-    pthread_mutex_unlock(&team->mutex);
-    return NULL;
-}
-
-/* How many of `wanted` threads the system grants, the calling one included. Returns 0 if there is
- * no memory to try. */
-static int probe(struct n2_team *team, int wanted)
-{
-    pthread_t *threads = n2_alloc((size_t)wanted, sizeof(*threads));
-    if (!threads)
-        return 0;
-    int n = 0;
-    while (n < wanted && start_thread(&threads[n], wait_for_end, team))
-        n++;
-    pthread_mutex_lock(&team->mutex);
-    team->ended = true;
-    pthread_cond_broadcast(&team->wake);
-    pthread_mutex_unlock(&team->mutex);
-    for (int i = 0; i < n; i++)
-        pthread_join(threads[i], NULL);
-    team->ended = false;
-    n2_alloc_free(threads);
-    return n > 1 ? n : 1;
-}
-
-/* The probe's threads are as many as the leader and its workers. */
-static bool start_workers(struct n2_team *team)
-{
-    team->n_threads = probe(team, team->n_threads);
-    return team->n_threads > 0;
-}
-
-static void stop_workers(struct n2_team *team)
-{
-    (void)team; /* they end with the leader */
-}
-
-static void run_loop(struct n2_team *team, struct loop *loop)
-{
-#pragma omp parallel num_threads(team->n_threads)
-    run_ranges(loop, omp_get_thread_num());
-}
-
-#else
-
-static void *work_along(void *argument)
-{
-    struct n2_team *team = argument;
-    pthread_mutex_lock(&team->mutex);
-    int number = ++team->n_numbered;
     for (uint64_t round = 0;; round++) {
         while (!team->ended && team->round == round)
             pthread_cond_wait(&team->wake, &team->mutex);
@@ -138,50 +89,14 @@ static void *work_along(void *argument)
             pthread_cond_broadcast(&team->done);
     }
     pthread_mutex_unlock(&team->mutex);
-    return NULL;
 }
 
-static bool start_workers(struct n2_team *team)
-{
-    int wanted = team->n_threads - 1;
-    team->workers = n2_alloc((size_t)wanted, sizeof(*team->workers));
-    if (!team->workers)
-        return false;
-    while (team->n_workers < wanted &&
-           start_thread(&team->workers[team->n_workers], work_along, team))
-        team->n_workers++;
-    team->n_threads = team->n_workers + 1;
-    return true;
-}
-
-static void stop_workers(struct n2_team *team)
-{
-    for (int i = 0; i < team->n_workers; i++)
-        pthread_join(team->workers[i], NULL);
-    n2_alloc_free(team->workers);
-}
-
-static void run_loop(struct n2_team *team, struct loop *loop)
+/* The leader's life: work after work. It is worker 0 of the loops. */
+static void lead(struct n2_team *team)
 {
     pthread_mutex_lock(&team->mutex);
-    team->loop = loop;
-    team->n_busy = team->n_workers;
-    team->round++;
-    pthread_cond_broadcast(&team->wake);
-    pthread_mutex_unlock(&team->mutex);
-    run_ranges(loop, 0);
-    pthread_mutex_lock(&team->mutex);
-    while (team->n_busy > 0)
-        pthread_cond_wait(&team->done, &team->mutex);
-    pthread_mutex_unlock(&team->mutex);
-}
-
-#endif
-
-static void *lead(void *argument)
-{
-    struct n2_team *team = argument;
-    pthread_mutex_lock(&team->mutex);
+    team->started = true;
+    pthread_cond_broadcast(&team->done);
     for (;;) {
         while (!team->ended && !team->work)
             pthread_cond_wait(&team->wake, &team->mutex);
@@ -195,8 +110,116 @@ static void *lead(void *argument)
         pthread_cond_broadcast(&team->done);
     }
     pthread_mutex_unlock(&team->mutex);
+}
+
+static void run_loop(struct n2_team *team, struct loop *loop)
+{
+    pthread_mutex_lock(&team->mutex);
+    team->loop = loop;
+    team->n_busy = team->n_threads - 1;
+    team->round++;
+    pthread_cond_broadcast(&team->wake);
+    pthread_mutex_unlock(&team->mutex);
+    run_ranges(loop, 0);
+    pthread_mutex_lock(&team->mutex);
+    while (team->n_busy > 0)
+        pthread_cond_wait(&team->done, &team->mutex);
+    pthread_mutex_unlock(&team->mutex);
+}
+
+#if defined(_OPENMP)
+
+/* A thread of the probe: it lives until the probe is over. */
+static void *wait_for_end(void *argument)
+{
+    struct n2_team *team = argument;
+    pthread_mutex_lock(&team->mutex);
+    while (!team->ended)
+        pthread_cond_wait(&team->wake, &team->mutex);
+    pthread_mutex_unlock(&team->mutex);
     return NULL;
 }
+
+/* Learns how many threads the system grants: as many as the leader and its workers will be. */
+static bool start_workers(struct n2_team *team)
+{
+    pthread_t *threads = n2_alloc((size_t)team->n_threads, sizeof(*threads));
+    if (!threads)
+        return false;
+    int n = 0;
+    while (n < team->n_threads && start_thread(&threads[n], wait_for_end, team))
+        n++;
+    pthread_mutex_lock(&team->mutex);
+    team->ended = true;
+    pthread_cond_broadcast(&team->wake);
+    pthread_mutex_unlock(&team->mutex);
+    for (int i = 0; i < n; i++)
+        pthread_join(threads[i], NULL);
+    team->ended = false;
+    team->n_threads = n > 1 ? n : 1;
+    n2_alloc_free(threads);
+    return true;
+}
+
+static void stop_workers(struct n2_team *team)
+{
+    (void)team; /* they end with the region */
+}
+
+static void *run_leader(void *argument)
+{
+    struct n2_team *team = argument;
+#pragma omp parallel num_threads(team->n_threads)
+    {
+#pragma omp single /* the region may have fewer threads than it was to have */
+        team->n_threads = omp_get_num_threads();
+        if (omp_get_thread_num() == 0)
+            lead(team);
+        else
+            work_along(team, omp_get_thread_num());
+    }
+    return NULL;
+}
+
+#else
+
+static void *run_worker(void *argument)
+{
+    struct n2_team *team = argument;
+    pthread_mutex_lock(&team->mutex);
+    int number = ++team->n_numbered;
+    pthread_mutex_unlock(&team->mutex);
+    work_along(team, number);
+    return NULL;
+}
+
+static bool start_workers(struct n2_team *team)
+{
+    int wanted = team->n_threads - 1;
+    team->workers = n2_alloc((size_t)wanted, sizeof(*team->workers));
+    if (!team->workers)
+        return false;
+    while (team->n_workers < wanted &&
+           start_thread(&team->workers[team->n_workers], run_worker, team))
+        team->n_workers++;
+    team->n_threads = team->n_workers + 1;
+    return true;
+}
+
+static void stop_workers(struct n2_team *team)
+{
+    for (int i = 0; i < team->n_workers; i++)
+        pthread_join(team->workers[i], NULL);
+    n2_alloc_free(team->workers);
+}
+
+static void *run_leader(void *argument)
+{
+    lead(argument);
+    return NULL;
+}
+
+#endif
 
 int n2_team_open(struct n2_team **result, int threads)
 {
@@ -212,7 +235,11 @@ int n2_team_open(struct n2_team **result, int threads)
             n2_team_close(team);
             return N2_ERR_NO_MEMORY;
         }
-        team->led = team->n_threads > 1 && start_thread(&team->leader, lead, team);
+        team->led = team->n_threads > 1 && start_thread(&team->leader, run_leader, team);
+        pthread_mutex_lock(&team->mutex);
+        while (team->led && !team->started)
+            pthread_cond_wait(&team->done, &team->mutex);
+        pthread_mutex_unlock(&team->mutex);
     }
     *result = team;
     return N2_OK;

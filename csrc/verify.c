@@ -31,7 +31,7 @@ static bool is_linked(const struct verifier *v, uint32_t node)
 static bool goes_on(const struct verifier *v, uint32_t node)
 {
     return node < v->n_nodes && !v->wrong &&
-           !(v->cancel && node % BETWEEN_LOOKS == 0 && *v->cancel);
+           !(v->cancel && node % BETWEEN_LOOKS == 0 && N2_LOAD(v->cancel));
 }
 
 static void check_row(struct verifier *v, uint32_t node, uint32_t level)
@@ -87,7 +87,7 @@ static void check_links(struct verifier *v)
         for (uint32_t level = 0; level < height && !v->wrong; level++)
             check_row(v, node, level);
     }
-    if (v->wrong || (v->cancel && *v->cancel))
+    if (v->wrong || (v->cancel && N2_LOAD(v->cancel)))
         return;
     if (n_linked != v->graph->n_linked || n_duplicates != v->graph->n_duplicates ||
         memcmp(n_level, v->graph->n_level, sizeof(n_level)) != 0)
@@ -143,7 +143,7 @@ static void check_reach(struct verifier *v, struct n2_reach *reach)
         return;
     n2_reach_add(reach, entry, entry);
     n2_reach_follow(reach, v->graph, v->cancel);
-    if (!(v->cancel && *v->cancel) && reach->n_reached != v->graph->n_linked)
+    if (!(v->cancel && N2_LOAD(v->cancel)) && reach->n_reached != v->graph->n_linked)
         v->wrong = "a linked node cannot be reached";
 }
 
@@ -171,7 +171,7 @@ static int verify(struct n2_index *index, const volatile int32_t *cancel, const 
         check_reach(&v, &reach);
         if (v.wrong)
             status = N2_ERR_CORRUPT;
-        else if (!status && cancel && *cancel)
+        else if (!status && cancel && N2_LOAD(cancel))
             status = N2_ERR_CANCELLED;
         if (v.wrong && what)
             *what = v.wrong;
