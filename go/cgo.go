@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build cgo
+
+package n2
+
+/*
+#include "../csrc/n2.h"
+
+// What a search is given stays on the caller's stack: C keeps no pointer and calls nothing back.
+#cgo noescape n2_search
+#cgo nocallback n2_search
+#cgo noescape n2_search_id
+#cgo nocallback n2_search_id
+#cgo noescape n2_search_batch
+#cgo nocallback n2_search_batch
+#cgo noescape n2_search_batch_id
+#cgo nocallback n2_search_batch_id
+#cgo noescape n2_search_exact
+#cgo nocallback n2_search_exact
+#cgo noescape n2_vector
+#cgo nocallback n2_vector
+#cgo noescape n2_add
+#cgo nocallback n2_add
+*/
+import "C"
+
+import (
+	"fmt"
+	"runtime"
+	"syscall"
+	"unsafe"
+
+	_ "github.com/n2ann/n2/csrc" // the C core itself
+)
+
+// This file is the border to C: one method for each operation, each with one call. Checks that C
+// makes are not repeated here, and nothing here waits or guards against calls at the same time.
+
+// What Go and C both define must be equal. If it is not, an index here is not 0, which does not
+// compile.
+var (
+	_ = [1]int{}[Angular-C.N2_ANGULAR|L2-C.N2_L2|Dot-C.N2_DOT]
+	_ = [1]int{}[Heuristic-C.N2_HEURISTIC|Naive-C.N2_NAIVE]
+	_ = [1]int{}[HeuristicKeepPruned-C.N2_HEURISTIC_KEEP_PRUNED]
+	_ = [1]int{}[MergeSkip-C.N2_MERGE_SKIP|MergeLevel0-C.N2_MERGE_LEVEL0]
+	_ = [1]int{}[maxThreads-C.N2_MAX_THREADS]
+	_ = [1]int{}[unsafe.Sizeof(int(0))-unsafe.Sizeof(C.size_t(0))]
+	_ = [1]int{}[unsafe.Sizeof(Neighbor{})-unsafe.Sizeof(cNeighbor{})]
+	_ = [1]int{}[unsafe.Offsetof(Neighbor{}.ID)-unsafe.Offsetof(cNeighbor{}.id)]
+	_ = [1]int{}[unsafe.Offsetof(Neighbor{}.Distance)-unsafe.Offsetof(cNeighbor{}.distance)]
+)
+
+type cNeighbor = C.struct_n2_neighbor
+
+// statusErrors are the errors of C's negative statuses, by their absolute value.
+var statusErrors = [...]error{
+	-C.N2_ERR_CLOSED:      ErrClosed,
+	-C.N2_ERR_DIMENSION:   ErrDimension,
+	-C.N2_ERR_NOT_FINITE:  ErrNotFinite,
+	-C.N2_ERR_ZERO_VECTOR: ErrZeroVector,
+	-C.N2_ERR_MAGNITUDE:   ErrMagnitude,
+	-C.N2_ERR_NOT_FOUND:   ErrNotFound,
+	-C.N2_ERR_OPTION:      ErrOption,
+	-C.N2_ERR_NO_MEMORY:   ErrNoMemory,
+	-C.N2_ERR_FULL:        ErrFull,
+	-C.N2_ERR_FORMAT:      ErrFormat,
+	-C.N2_ERR_TRUNCATED:   ErrTruncated,
+	-C.N2_ERR_VERSION:     ErrVersion,
+	-C.N2_ERR_CORRUPT:     ErrCorrupt,
+	-C.N2_ERR_CANCELLED:   errCancelled,
+}
+
+func statusError(status C.int) error {
+	switch {
+	case status == C.N2_OK:
+		return nil
+	case status > 0:
+		return syscall.Errno(status)
+	case -int(status) < len(statusErrors):
+		return statusErrors[-status]
+	}
+	return fmt.Errorf("n2: status %d", status)
+}
+
+// A core is an index in C. It is freed when nothing refers to it any more, for which reason each
+// method keeps it alive until C has returned.
+type core struct {
+	index   *C.struct_n2_index
+	cleanup runtime.Cleanup
+}
+
+func ownCore(index *C.struct_n2_index) *core {
+	c := &core{index: index}
+	c.cleanup = runtime.AddCleanup(c, func(index *C.struct_n2_index) { C.n2_free(index) }, index)
+	return c
+}
+
+// newCore makes an index. The ints in o must fit an int32.
+func newCore(dim int, o *Options) (*core, error) {
+	options := C.struct_n2_options{
+		size:             C.sizeof_struct_n2_options,
+		metric:           C.int32_t(o.Metric),
+		selection:        C.int32_t(o.Selection),
+		merging:          C.int32_t(o.Merging),
+		M:                C.int32_t(o.M),
+		max_m0:           C.int32_t(o.MaxM0),
+		ef_construction:  C.int32_t(o.EfConstruction),
+		level_multiplier: C.double(o.LevelMultiplier),
+		seed:             C.uint64_t(o.Seed),
+	}
+	var index *C.struct_n2_index
+	if err := statusError(C.n2_create(&index, C.size_t(dim), &options)); err != nil {
+		return nil, err
+	}
+	return ownCore(index), nil
+}
+
+func loadCore(path string, noMap bool) (*core, error) {
+	p, err := cPath(path)
+	if err != nil {
+		return nil, err
+	}
+	options := C.struct_n2_load_options{size: C.sizeof_struct_n2_load_options}
+	if noMap {
+		options.no_map = 1
+	}
+	var index *C.struct_n2_index
+	if err := statusError(C.n2_load(&index, p, &options)); err != nil {
+		return nil, err
+	}
+	return ownCore(index), nil
+}
+
+// free closes and frees the index; no call may be in progress or follow.
+func (c *core) free() {
+	c.cleanup.Stop()
+	C.n2_free(c.index)
+	c.index = nil
+}
+
+func (c *core) add(vs []float32, n int) (uint32, error) {
+	var first C.uint32_t
+	status := C.n2_add(c.index, cFloats(vs), C.size_t(n), &first)
+	runtime.KeepAlive(c)
+	return uint32(first), statusError(status)
+}
+
+func (c *core) search(dst []Neighbor, q []float32, ef int) (int, error) {
+	options, n := cSearchOptions(ef), C.size_t(0)
+	status := C.n2_search(c.index, cFloats(q), C.size_t(len(dst)), &options, cNeighbors(dst), &n)
+	runtime.KeepAlive(c)
+	return int(n), statusError(status)
+}
+
+func (c *core) searchID(dst []Neighbor, id uint32, ef int) (int, error) {
+	options, n := cSearchOptions(ef), C.size_t(0)
+	status := C.n2_search_id(c.index, C.uint32_t(id), C.size_t(len(dst)), &options,
+		cNeighbors(dst), &n)
+	runtime.KeepAlive(c)
+	return int(n), statusError(status)
+}
+
+// searchBatch makes len(counts) searches on the calling thread.
+func (c *core) searchBatch(dst []Neighbor, counts []int, qs []float32, k, ef int) error {
+	options := cSearchOptions(ef)
+	status := C.n2_search_batch(c.index, cFloats(qs), C.size_t(len(counts)), C.size_t(k), &options,
+		cNeighbors(dst), cSizes(counts))
+	runtime.KeepAlive(c)
+	return statusError(status)
+}
+
+// searchBatchID does the same for ids.
+func (c *core) searchBatchID(dst []Neighbor, counts []int, ids []uint32, k, ef int) error {
+	options := cSearchOptions(ef)
+	status := C.n2_search_batch_id(c.index, (*C.uint32_t)(unsafe.SliceData(ids)),
+		C.size_t(len(counts)), C.size_t(k), &options, cNeighbors(dst), cSizes(counts))
+	runtime.KeepAlive(c)
+	return statusError(status)
+}
+
+func (c *core) searchExact(dst []Neighbor, counts []int, qs []float32, k int) error {
+	status := C.n2_search_exact(c.index, cFloats(qs), C.size_t(len(counts)), C.size_t(k),
+		cNeighbors(dst), cSizes(counts))
+	runtime.KeepAlive(c)
+	return statusError(status)
+}
+
+func (c *core) vector(id uint32, dst []float32) error {
+	status := C.n2_vector(c.index, C.uint32_t(id), cFloats(dst))
+	runtime.KeepAlive(c)
+	return statusError(status)
+}
+
+func (c *core) save(path string) error {
+	p, err := cPath(path)
+	if err != nil {
+		return err
+	}
+	status := C.n2_save(c.index, p)
+	runtime.KeepAlive(c)
+	return statusError(status)
+}
+
+func (c *core) verify(cancel *int32) error {
+	var what *C.char
+	status := C.n2_verify(c.index, (*C.int32_t)(cancel), &what)
+	runtime.KeepAlive(c)
+	err := statusError(status)
+	if what != nil {
+		err = fmt.Errorf("%w: %s", err, C.GoString(what))
+	}
+	return err
+}
+
+// degrees must not be called during a step of a build, which could add a level.
+func (c *core) degrees(cancel *int32) ([][]int, error) {
+	stats := c.stats()
+	width := stats.MaxM0 + 1
+	counts := make([]int, (C.N2_MAX_LEVEL+1)*width)
+	status := C.n2_degrees(c.index, (*C.uint64_t)(unsafe.Pointer(unsafe.SliceData(counts))),
+		(*C.int32_t)(cancel))
+	runtime.KeepAlive(c)
+	if err := statusError(status); err != nil {
+		return nil, err
+	}
+	levels := make([][]int, len(stats.Levels))
+	for i := range levels {
+		levels[i] = counts[i*width : (i+1)*width : (i+1)*width]
+	}
+	return levels, nil
+}
+
+func (c *core) stats() Stats {
+	s := C.struct_n2_stats{size: C.sizeof_struct_n2_stats}
+	C.n2_get_stats(c.index, &s) // which fails only on a closed index
+	runtime.KeepAlive(c)
+	stats := Stats{
+		Dim:             int(s.dim),
+		Len:             int(s.n_vectors),
+		Pending:         int(s.n_pending),
+		Duplicates:      int(s.n_duplicates),
+		Metric:          Metric(s.metric),
+		Selection:       Selection(s.selection),
+		Merging:         Merging(s.merging),
+		M:               int(s.M),
+		MaxM0:           int(s.max_m0),
+		EfConstruction:  int(s.ef_construction),
+		LevelMultiplier: float64(s.level_multiplier),
+		Seed:            uint64(s.seed),
+		EntryID:         uint32(s.entry_id),
+		VectorBytes:     uint64(s.vector_bytes),
+		LinkBytes:       uint64(s.link_bytes),
+		IDBytes:         uint64(s.id_bytes),
+		ScratchBytes:    uint64(s.scratch_bytes),
+		MappedBytes:     uint64(s.mapped_bytes),
+		Threads:         int(s.threads),
+		Kernel:          C.GoString(s.kernel),
+	}
+	for _, n := range s.n_level[:s.max_level+1] {
+		stats.Levels = append(stats.Levels, int(n))
+	}
+	return stats
+}
+
+// A build is one in C that is under way.
+type build struct {
+	core  *core
+	build *C.struct_n2_build
+}
+
+func (c *core) beginBuild(threads int) (*build, error) {
+	options := C.struct_n2_build_options{
+		size:    C.sizeof_struct_n2_build_options,
+		threads: C.int32_t(threads),
+	}
+	b := &build{core: c}
+	if err := statusError(C.n2_build_begin(&b.build, c.index, &options)); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *build) step() (done, total int, err error) {
+	var d, t C.uint64_t
+	status := C.n2_build_step(b.build, &d, &t)
+	runtime.KeepAlive(b)
+	return int(d), int(t), statusError(status)
+}
+
+func (b *build) cancel() {
+	C.n2_build_cancel(b.build)
+	runtime.KeepAlive(b)
+}
+
+func (b *build) end() {
+	C.n2_build_end(b.build)
+	runtime.KeepAlive(b)
+}
+
+func cSearchOptions(ef int) C.struct_n2_search_options {
+	return C.struct_n2_search_options{
+		size:    C.sizeof_struct_n2_search_options,
+		ef:      C.uint64_t(ef),
+		threads: 1, // of a batch: goroutines share its work instead
+	}
+}
+
+func cFloats(v []float32) *C.float {
+	return (*C.float)(unsafe.SliceData(v))
+}
+
+func cNeighbors(s []Neighbor) *cNeighbor {
+	return (*cNeighbor)(unsafe.Pointer(unsafe.SliceData(s)))
+}
+
+func cSizes(s []int) *C.size_t {
+	return (*C.size_t)(unsafe.Pointer(unsafe.SliceData(s)))
+}
+
+// cPath returns path as C wants it, or EINVAL if it holds a zero byte.
+func cPath(path string) (*C.char, error) {
+	p, err := syscall.BytePtrFromString(path)
+	return (*C.char)(unsafe.Pointer(p)), err
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build cgo
+
+package n2_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log"
+	"os"
+	"path/filepath"
+
+	n2 "github.com/n2ann/n2/go"
+)
+
+// points makes a small index for the examples.
+func points() *n2.Index {
+	x, err := n2.New(2, &n2.Options{Metric: n2.L2})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := x.AddBatch([]float32{0, 0, 0, 1, 3, 4, 6, 8}); err != nil { // four vectors
+		log.Fatal(err)
+	}
+	if err := x.Build(context.Background(), nil); err != nil {
+		log.Fatal(err)
+	}
+	return x
+}
+
+func ExampleIndex_Search() {
+	x := points()
+	defer x.Close()
+
+	neighbors, err := x.Search([]float32{3, 3}, 2, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, n := range neighbors {
+		fmt.Printf("vector %d at squared distance %g\n", n.ID, n.Distance)
+	}
+	// Output:
+	// vector 2 at squared distance 1
+	// vector 1 at squared distance 13
+}
+
+func ExampleIndex_SearchInto() {
+	x := points()
+	defer x.Close()
+
+	results := make([]n2.Neighbor, 1) // for any number of searches
+	for _, q := range [][]float32{{0, 0}, {5, 7}, {1, 3}} {
+		n, err := x.SearchInto(results, q, &n2.SearchOptions{Ef: 20})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(results[:n])
+	}
+	// Output:
+	// [{0 0}]
+	// [{3 2}]
+	// [{1 5}]
+}
+
+func ExampleIndex_SearchBatch() {
+	x := points()
+	defer x.Close()
+
+	queries := []float32{3, 3, 6, 6} // two of them
+	batch, err := x.SearchBatch(context.Background(), queries, 2, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for i, neighbors := range batch {
+		fmt.Println("query", i, neighbors)
+	}
+	// Output:
+	// query 0 [{2 1} {1 13}]
+	// query 1 [{3 4} {2 13}]
+}
+
+func ExampleIndex_Build() {
+	x, err := n2.New(2, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer x.Close()
+	if _, err := x.AddBatch([]float32{1, 0, 0, 1, 1, 1}); err != nil {
+		log.Fatal(err)
+	}
+
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel() // or earlier, to stop the build
+	var share float64
+	err = x.Build(ctx, &n2.BuildOptions{
+		Progress: func(done, total int) { share = float64(done) / float64(total) },
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.0f %%, %d vectors pending\n", 100*share, x.Stats().Pending)
+	// Output:
+	// 100 %, 0 vectors pending
+}
+
+func ExampleLoad() {
+	dir, err := os.MkdirTemp("", "n2")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "points.n2")
+
+	x := points()
+	defer x.Close()
+	if err := x.Save(path); err != nil {
+		log.Fatal(err)
+	}
+
+	y, err := n2.Load(path, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer y.Close()
+	neighbors, err := y.SearchByID(2, 2, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(y.Len(), "vectors,", y.Metric(), neighbors)
+
+	_, err = n2.Load(filepath.Join(dir, "lines.n2"), nil)
+	fmt.Println(errors.Is(err, fs.ErrNotExist))
+	// Output:
+	// 4 vectors, L2 [{2 0} {1 18}]
+	// true
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package n2
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// An Index holds vectors of one dimension and finds those nearest to a query. [New] and [Load] make
+// one; the zero Index is a closed one. It must not be copied.
+type Index struct {
+	core   *core
+	dim    int
+	metric Metric
+	n      atomic.Int64 // vectors added
+
+	closing context.Context // ends when Close is called, with the cause ErrClosed
+	refuse  context.CancelCauseFunc
+	freed   sync.Once
+
+	// Each call to C is made in one of the first three lanes, so that Close, which drains them, waits
+	// for those in progress and keeps later ones out.
+	reads  *lane // searches and whatever else is short
+	adds   *lane // one at a time
+	walks  *lane // Save, Verify, Degrees and each step of a build: one at a time
+	builds *lane // a Build from its beginning to its end: one at a time
+
+	build *build // the one under way, or nil; guarded by walks
+}
+
+// New makes an empty index for vectors of dim coordinates, 1 to 65,535.
+func New(dim int, o *Options) (*Index, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	var c *core
+	err := ErrOption
+	if fitInt32(o.M, o.MaxM0, o.EfConstruction) {
+		c, err = newCore(max(dim, 0), o)
+	}
+	switch {
+	case err == ErrDimension:
+		err = fmt.Errorf("%w: %d", err, dim)
+	case err == ErrOption:
+		err = fmt.Errorf("%w: %+v", err, *o)
+	}
+	if err != nil {
+		return nil, wrap("new", err)
+	}
+	return newIndex(c), nil
+}
+
+// Load opens the index that [Index.Save] wrote to path. Unless NoMap is set the file is mapped,
+// which takes the same few system calls whatever its size. Vectors can be added and built as ever;
+// the file does not change by that.
+//
+// The header of the file is always checked: [ErrFormat], [ErrTruncated], [ErrVersion] and
+// [ErrCorrupt] tell what is wrong with it. The rest is checked if Verify is set; a file whose rest
+// is damaged can give wrong neighbours, but no fault of memory.
+func Load(path string, o *LoadOptions) (*Index, error) {
+	if o == nil {
+		o = &LoadOptions{}
+	}
+	c, err := loadCore(path, o.NoMap)
+	if err != nil {
+		return nil, wrapPath("load", path, err)
+	}
+	x := newIndex(c)
+	if o.Verify {
+		if err := x.verify(context.Background()); err != nil {
+			_ = x.Close() // which cannot fail
+			return nil, wrapPath("load", path, err)
+		}
+	}
+	return x, nil
+}
+
+// maxReads bounds the reads in C at the same time. C has 128 places for searches in an index.
+const maxReads = 120
+
+func newIndex(c *core) *Index {
+	s := c.stats()
+	x := &Index{
+		core:   c,
+		dim:    s.Dim,
+		metric: s.Metric,
+		reads:  newLane(min(maxReads, max(8, 4*runtime.GOMAXPROCS(0)))),
+		adds:   newLane(1),
+		walks:  newLane(1),
+		builds: newLane(1),
+	}
+	x.n.Store(int64(s.Len))
+	x.closing, x.refuse = context.WithCancelCause(context.Background())
+	return x
+}
+
+// Close refuses new calls, stops a build under way, waits until every call in progress is done with
+// the index and frees its memory. Methods called afterwards return [ErrClosed]. It returns nil,
+// also when the index is closed already. An index that is no longer referenced is closed by the
+// garbage collector at some time, which knows nothing of how much memory it would free.
+func (x *Index) Close() error {
+	if x.valid() != nil {
+		return nil
+	}
+	x.refuse(ErrClosed)
+	x.freed.Do(func() {
+		x.adds.drain()
+		x.reads.drain()
+		x.walks.drain()
+		if x.build != nil { // its Build is between two steps, and will not get into walks again
+			x.build.end()
+			x.build = nil
+		}
+		x.n.Store(0)
+		x.core.free()
+	})
+	return nil
+}
+
+// valid returns ErrClosed for an index that never was one. After Close it is the lanes that refuse.
+func (x *Index) valid() error {
+	if x == nil || x.core == nil {
+		return ErrClosed
+	}
+	return nil
+}
+
+// until returns a context that ends with ctx, or with Close and the cause ErrClosed.
+func (x *Index) until(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(x.closing, func() { cancel(ErrClosed) })
+	return ctx, func(cause error) { stop(); cancel(cause) }
+}
+
+// Add adds a copy of v and returns its id. Ids count from 0 in the order of adding. The next search
+// finds the vector, by a scan of all that are not built yet; [Index.Build] makes that fast.
+//
+// Under [Angular] a zero vector is refused with [ErrZeroVector]. The length of v must be at most
+// 2^60 under [L2] and [Dot], between 2^-90 and 2^120 under [Angular], or it is [ErrMagnitude].
+func (x *Index) Add(v []float32) (id uint32, err error) {
+	if err = x.checkVector(v); err == nil {
+		id, err = x.add(v, 1)
+	}
+	return id, wrap("add", err)
+}
+
+// AddBatch adds copies of several vectors, which stand in vs one after the other, all or none. They
+// get the ids first, first + 1, ...
+func (x *Index) AddBatch(vs []float32) (first uint32, err error) {
+	n, err := x.countVectors(vs)
+	if err == nil {
+		first, err = x.add(vs, n)
+	}
+	return first, wrap("add", err)
+}
+
+func (x *Index) add(vs []float32, n int) (first uint32, err error) {
+	err = x.adds.do(x.closing, func() (err error) {
+		first = uint32(x.n.Load())
+		if n > 0 {
+			if first, err = x.core.add(vs, n); err == nil {
+				x.n.Store(int64(first) + int64(n))
+			}
+		}
+		return err
+	})
+	return first, err
+}
+
+// Vector returns the vector of that id, bit for bit as it was added, in the memory of dst if its
+// capacity is enough and otherwise in new memory.
+func (x *Index) Vector(id uint32, dst []float32) ([]float32, error) {
+	if err := x.valid(); err != nil {
+		return nil, wrap("vector", err)
+	}
+	dst = slices.Grow(dst[:0], x.dim)[:x.dim]
+	err := x.reads.do(x.closing, func() error { return x.core.vector(id, dst) })
+	if err != nil {
+		return nil, wrap("vector", err)
+	}
+	return dst, nil
+}
+
+// Len returns how many vectors were added, 0 for a closed index.
+func (x *Index) Len() int {
+	if x == nil {
+		return 0
+	}
+	return int(x.n.Load())
+}
+
+// Dim returns the dimension of the vectors, 0 for a zero Index.
+func (x *Index) Dim() int {
+	if x == nil {
+		return 0
+	}
+	return x.dim
+}
+
+// Metric returns the metric, 0 for a zero Index.
+func (x *Index) Metric() Metric {
+	if x == nil {
+		return 0
+	}
+	return x.metric
+}
+
+// Save writes the index, built or not, to a file. It writes a temporary file beside path, which is
+// synchronised and then renamed, so that path holds the old content or the new one whatever
+// happens. It may be the file that the index is mapped from. Vectors added meanwhile are not saved.
+func (x *Index) Save(path string) error {
+	err := x.valid()
+	if err == nil {
+		err = x.walks.do(x.closing, func() error { return x.core.save(path) })
+	}
+	return wrapPath("save", path, err)
+}
+
+// checkVector says whether the index is open and v has its dimension.
+func (x *Index) checkVector(v []float32) error {
+	if err := x.valid(); err != nil {
+		return err
+	}
+	if len(v) != x.dim {
+		return fmt.Errorf("%w: %d coordinates instead of %d", ErrDimension, len(v), x.dim)
+	}
+	return nil
+}
+
+// countVectors says how many vectors of the index's dimension vs holds.
+func (x *Index) countVectors(vs []float32) (int, error) {
+	if err := x.valid(); err != nil {
+		return 0, err
+	}
+	if len(vs)%x.dim != 0 {
+		return 0, fmt.Errorf("%w: %d coordinates, no multiple of %d", ErrDimension, len(vs), x.dim)
+	}
+	return len(vs) / x.dim, nil
+}
+
+// causeOf returns the cause of ctx for a call that C gave up because of it, else err.
+func causeOf(ctx context.Context, err error) error {
+	if errors.Is(err, errCancelled) && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}

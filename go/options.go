@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package n2
+
+import (
+	"fmt"
+	"math"
+)
+
+// A Metric is a measure of how near two vectors are to each other. Distances are computed in
+// float32 from the vectors as they were added.
+type Metric int32
+
+const (
+	// Angular is 1 - p·q / (|p| |q|), between 0 and 2; smaller is nearer. Vectors need not be
+	// normalised. It is the default.
+	Angular Metric = 1
+	// L2 is the sum of (p_i - q_i)², the squared Euclidean distance; smaller is nearer.
+	L2 Metric = 2
+	// Dot is the sum of p_i q_i, the dot product; larger is nearer, and results come in descending
+	// order.
+	Dot Metric = 3
+)
+
+// String returns "angular", "L2" or "dot".
+func (m Metric) String() string {
+	switch m {
+	case Angular:
+		return "angular"
+	case L2:
+		return "L2"
+	case Dot:
+		return "dot"
+	}
+	return fmt.Sprintf("Metric(%d)", int32(m))
+}
+
+// ParseMetric is the reverse of [Metric.String].
+func ParseMetric(s string) (Metric, error) {
+	for _, m := range []Metric{Angular, L2, Dot} {
+		if s == m.String() {
+			return m, nil
+		}
+	}
+	return 0, wrap("parse metric", fmt.Errorf("%w: %q", ErrOption, s))
+}
+
+// A Selection is the way in which a vector's neighbours are chosen among the candidates that its
+// insertion into the graph finds.
+type Selection int32
+
+const (
+	// Heuristic spreads the neighbours in all directions: Algorithm 4 of the paper. It is the
+	// default.
+	Heuristic Selection = 1
+	// HeuristicKeepPruned does the same and fills free places with the nearest of those left over.
+	HeuristicKeepPruned Selection = 2
+	// Naive takes the nearest ones: Algorithm 3 of the paper.
+	Naive Selection = 3
+)
+
+// A Merging says whether a build makes a second pass.
+type Merging int32
+
+const (
+	// MergeSkip makes none. It is the default.
+	MergeSkip Merging = 1
+	// MergeLevel0 inserts the new vectors a second time, in reverse order, into a second graph and
+	// merges each one's two lists of links on level 0: better recall for about twice the time and,
+	// while building, twice the graph's memory.
+	MergeLevel0 Merging = 2
+)
+
+// Options are those of a new index; they are saved with it. A field that is zero, and a nil
+// *Options, mean the defaults. A value outside its range is refused with [ErrOption].
+type Options struct {
+	// Metric defaults to [Angular].
+	Metric Metric
+	// M is how many links a new vector gets on each level of the graph, 2 to 1024; default 16. More
+	// raise recall at the same Ef, for time and memory: 4 bytes a link.
+	M int
+	// MaxM0 is how many links a vector may hold on level 0, M to 2048; default 2 M. On the levels
+	// above it may hold M.
+	MaxM0 int
+	// EfConstruction is how many candidates an insertion considers, 1 to 1,048,576; default 150.
+	// More make a better graph in a longer build.
+	EfConstruction int
+	// LevelMultiplier is the paper's mL, above 0 and at most 16; default 1 / ln M. The number of
+	// levels grows with it.
+	LevelMultiplier float64
+	// Selection defaults to [Heuristic].
+	Selection Selection
+	// Merging defaults to [MergeSkip].
+	Merging Merging
+	// Seed chooses levels and the order of insertion. Zero is a seed like any other.
+	Seed uint64
+}
+
+// LoadOptions are those of [Load]. Nil means all zero.
+type LoadOptions struct {
+	// NoMap reads the file into memory instead of mapping it. A mapped file that another program
+	// truncates ends the process with SIGBUS; one that is replaced, as [Index.Save] does, is safe.
+	NoMap bool
+	// Verify checks the whole index, as [Index.Verify] does, before Load returns.
+	Verify bool
+}
+
+// BuildOptions are those of [Index.Build]. Nil means all zero.
+type BuildOptions struct {
+	// Threads is how many threads build, 1 to 1024; 0 is as many as GOMAXPROCS. Fewer are used where
+	// the system refuses so many. The result does not depend on it.
+	Threads int
+	// Progress, if not nil, is called again and again by the goroutine that called Build, with no
+	// lock held: done of total steps of work are behind it. It may call any method of the index but
+	// Build, which would wait for itself.
+	Progress func(done, total int)
+}
+
+// SearchOptions are those of a search in the graph. Nil means all zero.
+type SearchOptions struct {
+	// Ef is how many candidates a search keeps, never fewer than k; 0 is 200 + 4 k. More find more
+	// of the true neighbours and take longer.
+	Ef int
+}
+
+// ef returns o.Ef, 0 for nil options.
+func (o *SearchOptions) ef() (int, error) {
+	if o == nil {
+		return 0, nil
+	}
+	if o.Ef < 0 {
+		return 0, fmt.Errorf("%w: Ef is %d", ErrOption, o.Ef)
+	}
+	return o.Ef, nil
+}
+
+// fitInt32 says whether C's int32_t can hold all the values.
+func fitInt32(values ...int) bool {
+	for _, v := range values {
+		if v < math.MinInt32 || v > math.MaxInt32 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package n2
+
+import "fmt"
+
+// A Neighbor is one result of a search: a vector's id and its distance to the query by the index's
+// [Metric].
+type Neighbor struct {
+	ID       uint32
+	Distance float32
+}
+
+// Search finds the k vectors nearest to q, approximately. It returns as many as k and the number of
+// vectors allow, never fewer, nearest first; of those at the same distance, the one with the
+// smaller id first. Under [Angular] the query need not be normalised. The limits on the length of q
+// are those of [Index.Add].
+func (x *Index) Search(q []float32, k int, o *SearchOptions) ([]Neighbor, error) {
+	dst, err := x.results(k)
+	if err == nil {
+		dst, err = x.search(dst, q, o)
+	}
+	return dst, wrap("search", err)
+}
+
+// SearchInto is [Index.Search] for k = len(dst), with the results written to dst. It returns their
+// number. It allocates no memory.
+func (x *Index) SearchInto(dst []Neighbor, q []float32, o *SearchOptions) (n int, err error) {
+	dst, err = x.search(dst, q, o)
+	return len(dst), wrap("search", err)
+}
+
+// SearchByID is [Index.Search] for the vector of that id, which is not left out of the results.
+func (x *Index) SearchByID(id uint32, k int, o *SearchOptions) ([]Neighbor, error) {
+	dst, err := x.results(k)
+	if err == nil {
+		dst, err = x.read(dst, o, func(ef int) (int, error) { return x.core.searchID(dst, id, ef) })
+	}
+	return dst, wrap("search", err)
+}
+
+// SearchExact finds the k vectors nearest to q by a scan of all, on one processor. The results are
+// exact, otherwise like those of [Index.Search]; the distances are equal to its, bit for bit.
+func (x *Index) SearchExact(q []float32, k int) ([]Neighbor, error) {
+	dst, err := x.results(k)
+	if err == nil {
+		dst, err = x.scan(dst, q)
+	}
+	return dst, wrap("search exact", err)
+}
+
+func (x *Index) search(dst []Neighbor, q []float32, o *SearchOptions) ([]Neighbor, error) {
+	if err := x.checkVector(q); err != nil {
+		return nil, err
+	}
+	if err := checkK(len(dst)); err != nil {
+		return nil, err
+	}
+	return x.read(dst, o, func(ef int) (int, error) { return x.core.search(dst, q, ef) })
+}
+
+func (x *Index) scan(dst []Neighbor, q []float32) ([]Neighbor, error) {
+	if err := x.checkVector(q); err != nil {
+		return nil, err
+	}
+	return x.read(dst, nil, func(int) (int, error) {
+		var counts [1]int
+		err := x.core.searchExact(dst, counts[:], q, len(dst))
+		return counts[0], err
+	})
+}
+
+// read makes one search, which is to write to dst and to return the number of results.
+func (x *Index) read(dst []Neighbor, o *SearchOptions, search func(ef int) (int, error)) (
+	[]Neighbor, error) {
+
+	ef, err := o.ef()
+	if err != nil {
+		return nil, err
+	}
+	n := 0
+	err = x.reads.do(x.closing, func() (err error) {
+		n, err = search(ef)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return dst[:n], nil
+}
+
+// results makes room for the results of one search, of which there are never more than vectors.
+func (x *Index) results(k int) ([]Neighbor, error) {
+	if err := x.valid(); err != nil {
+		return nil, err
+	}
+	if err := checkK(k); err != nil {
+		return nil, err
+	}
+	return make([]Neighbor, x.clamp(k)), nil
+}
+
+// clamp returns k, but no more than there are vectors, and 1 if there are none.
+func (x *Index) clamp(k int) int { return min(k, max(1, x.Len())) }
+
+func checkK(k int) error {
+	if k <= 0 {
+		return fmt.Errorf("%w: k is %d", ErrOption, k)
+	}
+	return nil
+}
