@@ -97,8 +97,9 @@ static int open_directory(const char *path, int *fd)
         return N2_ERR_NO_MEMORY;
     memcpy(directory, n ? path : ".", n ? n : 1);
     directory[n ? n : 1] = 0;
-    *fd = n2_fault() ? -1 : open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int error = *fd < 0 && errno != EACCES ? last_error() : 0;
+    bool fault = n2_fault();
+    *fd = fault ? -1 : open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int error = fault ? EIO : *fd < 0 && errno != EACCES ? last_error() : 0;
     n2_alloc_free(directory);
     return error;
 }
