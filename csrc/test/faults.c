@@ -1,0 +1,299 @@
+/* faults.c - tests in which every allocation, mapping, thread and file call fails once.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Built with N2_FAULTS. An action is repeated with its first fallible operation failing, then its
+ * second, and so on, until it runs through without meeting the fault. After each: the status is a
+ * sane one, the index is sound and, if the action failed, saves to the bytes it had before. The
+ * sanitizer looks for leaks at the end.
+ */
+#include "support.h"
+
+#include "../fault.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DIM 6
+#define MAX_FAULTS 20000
+
+static const int metrics[] = {N2_ANGULAR, N2_L2, N2_DOT};
+
+static bool sane(int status)
+{
+    return status == 0 || status == N2_ERR_NO_MEMORY || status == EIO;
+}
+
+#define N 150
+#define MORE 60
+
+struct scene;
+
+struct trial {
+    int (*act)(struct scene *);
+    int metric, merging;
+    bool build;     /* the first N vectors are built before the action */
+    bool pending;   /* MORE vectors wait */
+    bool read_only; /* one scene serves for all faults */
+};
+
+/* What an action works on. */
+struct scene {
+    struct n2_index *index;
+    struct n2_options options;
+    float *vectors; /* vectors[N + MORE][DIM] */
+    const char *path;
+    struct bytes before; /* the index */
+};
+
+static bool scene_make(struct scene *scene, const struct trial *trial)
+{
+    uint64_t rng = test_seed;
+    memset(scene, 0, sizeof *scene);
+    scene->options = options_of(trial->metric);
+    scene->options.M = 3;
+    scene->options.ef_construction = 20;
+    scene->options.merging = trial->merging;
+    scene->vectors = data_make(&rng, N + MORE, DIM, DATA_NORMAL, 10);
+    scene->index = index_make(&scene->options, DIM, scene->vectors, N, trial->build ? 2 : -1);
+    scene->path = temp_path("fault");
+    if (!scene->index)
+        return false;
+    if (trial->pending)
+        CHECK_STATUS(0, n2_add(scene->index, scene->vectors + N * DIM, MORE, NULL));
+    scene->before = index_bytes(scene->index);
+    return scene->before.data != NULL;
+}
+
+static void scene_free(struct scene *scene)
+{
+    n2_free(scene->index);
+    free(scene->vectors);
+    bytes_free(&scene->before);
+}
+
+static void check_after(struct scene *scene, int64_t nth, int status)
+{
+    CHECK_SOUND(scene->index);
+    if (!status)
+        return;
+    struct bytes after = index_bytes(scene->index);
+    CHECKF(bytes_equal(scene->before, after), "operation %lld failed: other bytes", (long long)nth);
+    bytes_free(&after);
+}
+
+/* Runs the action with fault after fault. */
+static void each_fault(struct trial trial)
+{
+    struct scene scene;
+    int failures = 0, faults = 0;
+    bool ready = scene_make(&scene, &trial), met = true;
+    for (int64_t nth = 0; ready && met; nth++) {
+        n2_fault_arm(nth);
+        int status = trial.act(&scene);
+        met = n2_fault_hits() > nth;
+        n2_fault_arm(-1);
+        CHECKF(sane(status), "operation %lld fails: %s", (long long)nth, n2_status_text(status));
+        CHECKF(met || status == 0, "no fault, and yet: %s", n2_status_text(status));
+        check_after(&scene, nth, status);
+        failures += status != 0;
+        faults += met;
+        if (!CHECKF(nth < MAX_FAULTS, "no end of faults"))
+            break;
+        if (!trial.read_only) {
+            scene_free(&scene);
+            ready = scene_make(&scene, &trial);
+        }
+    }
+    CHECKF(failures > 0 || !faults, "none of %d faults made the action fail", faults);
+    scene_free(&scene);
+}
+
+static int act_create(struct scene *scene)
+{
+    struct n2_index *index = NULL;
+    int status = n2_create(&index, DIM, &scene->options);
+    CHECK((status == 0) == (index != NULL));
+    n2_free(index);
+    return status;
+}
+
+static void test_create(void)
+{
+    each_fault((struct trial){
+        .act = act_create, .metric = N2_L2, .merging = N2_MERGE_SKIP, .read_only = true});
+}
+
+static int act_add(struct scene *scene)
+{
+    uint32_t first = 12345;
+    int status = n2_add(scene->index, scene->vectors + N * DIM, MORE, &first);
+    CHECK(first == (status ? 12345 : N));
+    return status;
+}
+
+/* So large an addition that memory must grow. */
+static int act_add_much(struct scene *scene)
+{
+    const size_t n = 100000;
+    float *vectors = must_alloc(n * DIM, sizeof *vectors);
+    for (size_t i = 0; i < n * DIM; i++)
+        vectors[i] = (float)(i % 1000) + 1;
+    uint32_t first = 12345;
+    int status = n2_add(scene->index, vectors, n, &first);
+    CHECK(first == (status ? 12345 : N));
+    free(vectors);
+    return status;
+}
+
+static void test_add(void)
+{
+    each_fault((struct trial){
+        .act = act_add, .metric = N2_ANGULAR, .merging = N2_MERGE_SKIP, .build = true});
+    each_fault((struct trial){.act = act_add_much, .metric = N2_L2, .merging = N2_MERGE_SKIP});
+}
+
+static int act_build(struct scene *scene)
+{
+    return build_on(scene->index, 2);
+}
+
+static void test_build(void)
+{
+    for (size_t m = 0; m < 3; m++)
+        each_fault(
+            (struct trial){.act = act_build, .metric = metrics[m], .merging = N2_MERGE_SKIP});
+    each_fault((struct trial){.act = act_build, .metric = N2_L2, .merging = N2_MERGE_LEVEL0});
+    each_fault((struct trial){.act = act_build,
+                              .metric = N2_L2,
+                              .merging = N2_MERGE_SKIP,
+                              .build = true,
+                              .pending = true});
+}
+
+static int act_search(struct scene *scene)
+{
+    struct n2_neighbor out[200];
+    struct n2_search_options options;
+    n2_search_options_init(&options);
+    options.ef = 300;
+    options.threads = 2;
+    size_t n[10];
+    const float *queries = scene->vectors;
+    int status = n2_search(scene->index, queries, 20, &options, out, n);
+    if (!status)
+        status = n2_search_batch(scene->index, queries, 10, 20, &options, out, n);
+    if (!status)
+        status = n2_search_exact(scene->index, queries, 10, 20, out, n);
+    if (!status)
+        CHECK(n[9] == 20);
+    return status;
+}
+
+static void test_search(void)
+{
+    each_fault((struct trial){.act = act_search,
+                              .metric = N2_L2,
+                              .merging = N2_MERGE_SKIP,
+                              .build = true,
+                              .pending = true});
+    each_fault((struct trial){.act = act_search, .metric = N2_DOT, .merging = N2_MERGE_SKIP});
+}
+
+/* Saves that failed and have replaced the old file all the same. */
+static int late_failures;
+
+/* Over an existing file: it is kept, and no other file is left, unless the save succeeds, or fails
+ * when the file has its name already. */
+static int act_save(struct scene *scene)
+{
+    size_t n, files;
+    int64_t hits = n2_fault_hits();
+    CHECK(hits == 0);
+    file_write(scene->path, "kept", 4);
+    files = temp_count();
+    int status = n2_save(scene->index, scene->path);
+    CHECK(temp_count() == files);
+    unsigned char *bytes = file_read(scene->path, &n);
+    bool kept = n == 4 && !memcmp(bytes, "kept", 4);
+    bool whole = n == scene->before.n && !memcmp(bytes, scene->before.data, n);
+    const char *found = kept ? "the old one" : whole ? "the new one" : "neither";
+    late_failures += status == EIO && whole;
+    CHECKF(status == 0 ? whole : kept || (status == EIO && whole), "%s, and the file is %s",
+           n2_status_text(status), found);
+    free(bytes);
+    return status;
+}
+
+static void test_save(void)
+{
+    for (int build = 0; build < 2; build++) {
+        late_failures = 0;
+        each_fault((struct trial){.act = act_save,
+                                  .metric = N2_L2,
+                                  .merging = N2_MERGE_SKIP,
+                                  .build = build,
+                                  .pending = build,
+                                  .read_only = true});
+        CHECKF(late_failures <= 1, "%d failures after the renaming", late_failures);
+    }
+}
+
+static bool no_map, verify;
+
+static int act_load(struct scene *scene)
+{
+    struct n2_load_options options;
+    n2_load_options_init(&options);
+    options.no_map = no_map;
+    options.verify = verify;
+    struct n2_index *loaded = NULL;
+    file_write(scene->path, scene->before.data, scene->before.n);
+    int status = n2_load(&loaded, scene->path, &options);
+    CHECK((status == 0) == (loaded != NULL));
+    if (!status) /* the fault may still be to come */
+        status = n2_add(loaded, scene->vectors, 10, NULL);
+    if (!status)
+        status = build_on(loaded, 2);
+    if (!status)
+        status = n2_save(loaded, scene->path);
+    n2_free(loaded);
+    return status;
+}
+
+static void test_load(void)
+{
+    for (int way = 0; way < 4; way++) {
+        no_map = way & 1;
+        verify = way & 2;
+        each_fault((struct trial){.act = act_load,
+                                  .metric = N2_L2,
+                                  .merging = N2_MERGE_SKIP,
+                                  .build = true,
+                                  .pending = true,
+                                  .read_only = true});
+    }
+}
+
+static int act_verify(struct scene *scene)
+{
+    const char *what = "untouched";
+    int status = n2_verify(scene->index, NULL, &what);
+    CHECK(!strcmp(what, "untouched"));
+    return status;
+}
+
+static void test_verify(void)
+{
+    each_fault((struct trial){.act = act_verify,
+                              .metric = N2_L2,
+                              .merging = N2_MERGE_SKIP,
+                              .build = true,
+                              .read_only = true});
+}
+
+static const struct test_case cases[] = {
+    {"create", test_create}, {"add", test_add},   {"build", test_build},   {"search", test_search},
+    {"save", test_save},     {"load", test_load}, {"verify", test_verify},
+};
+TEST_MAIN(cases)

@@ -1,0 +1,285 @@
+/* kernels.c - tests of the distance kernels and of the checksum.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Query and rows end where their memory ends, so a kernel that reads too far is caught.
+ */
+#define _GNU_SOURCE 1 /* MAP_ANONYMOUS */
+#include "support.h"
+
+#include "../crc32c.h"
+#include "../kernels.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define MAX_DIM 1100
+#define MAX_ROWS 21
+
+static const char *const isas[] = {"scalar", "avx2", "neon"};
+
+/* `n` floats of which the last ends before a page that cannot be read. */
+struct guarded {
+    float *end;
+    char *map;
+    size_t bytes;
+};
+
+static struct guarded guarded_make(size_t n)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    struct guarded g;
+    g.bytes = (n * sizeof(float) + page - 1) / page * page + page;
+    g.map = mmap(NULL, g.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (g.map == MAP_FAILED || mprotect(g.map + g.bytes - page, page, PROT_NONE)) {
+        fprintf(stderr, "no memory for the test itself\n");
+        exit(2);
+    }
+    g.end = (float *)(void *)(g.map + g.bytes - page);
+    return g;
+}
+
+enum values { NORMAL, LARGE, SMALL, MIXED, N_VALUES };
+
+static float value(uint64_t *rng, enum values kind)
+{
+    float x = rng_normal(rng);
+    switch (kind) {
+    case LARGE:
+        return x * 0x1p50f;
+    case SMALL:
+        return x * 0x1p-75f; /* products are subnormal */
+    case MIXED:
+        return ldexpf(x, (int)rng_below(rng, 61) - 30);
+    default:
+        return x;
+    }
+}
+
+struct setup {
+    const float *query, *rows;
+    size_t stride, n, dim;
+    uint32_t nodes[MAX_ROWS];
+};
+
+static void run(const struct n2_kernels *kernels, bool l2, const struct setup *s, float *out)
+{
+    (l2 ? kernels->l2 : kernels->dot)(s->query, s->rows, s->stride, s->nodes, s->n, s->dim, out);
+}
+
+/* All instruction sets against the scalar result, that against double arithmetic. */
+static void compare(const struct setup *s)
+{
+    const struct n2_kernels *scalar = n2_kernels_named("scalar");
+    for (int l2 = 0; l2 < 2; l2++) {
+        float want[MAX_ROWS + 1], got[MAX_ROWS + 1];
+        want[s->n] = 1234.5f;
+        run(scalar, l2, s, want);
+        CHECKF(want[s->n] == 1234.5f, "writes beyond out[%zu]", s->n);
+        for (size_t i = 0; i < s->n; i++) {
+            double bound,
+                right = reference_distance(l2 ? N2_L2 : N2_DOT, s->query,
+                                           s->rows + s->nodes[i] * s->stride, s->dim, &bound);
+            CHECKF(fabs((double)want[i] - right) <= bound,
+                   "scalar, l2 %d, dim %zu: %.9g instead of %.9g, bound %g", l2, s->dim,
+                   (double)want[i], right, bound);
+        }
+        for (size_t k = 1; k < sizeof isas / sizeof *isas; k++) {
+            const struct n2_kernels *kernels = n2_kernels_named(isas[k]);
+            if (!kernels)
+                continue;
+            memset(got, 0x55, sizeof got);
+            got[s->n] = 1234.5f;
+            run(kernels, l2, s, got);
+            CHECKF(!memcmp(want, got, (s->n + 1) * sizeof *got),
+                   "%s, l2 %d, dim %zu, %zu rows: other bits than scalar", isas[k], l2, s->dim,
+                   s->n);
+        }
+    }
+}
+
+static void test_dimensions(void)
+{
+    uint64_t rng = test_seed;
+    struct guarded query = guarded_make(MAX_DIM), rows = guarded_make(MAX_DIM * MAX_ROWS);
+    for (size_t dim = 1; dim <= MAX_DIM; dim++) {
+        enum values kind = (enum values)(dim % N_VALUES);
+        struct setup s = {.stride = dim, .n = 1 + dim % 8, .dim = dim};
+        float *q = query.end - dim, *x = rows.end - s.n * dim;
+        for (size_t i = 0; i < dim; i++)
+            q[i] = value(&rng, kind);
+        for (size_t i = 0; i < s.n * dim; i++)
+            x[i] = value(&rng, kind);
+        s.query = q;
+        s.rows = x;
+        for (size_t i = 0; i < s.n; i++)
+            s.nodes[i] = (uint32_t)(s.n - 1 - i);
+        compare(&s);
+    }
+    munmap(query.map, query.bytes);
+    munmap(rows.map, rows.bytes);
+}
+
+/* Query and rows start at every multiple of 4 bytes, rows are apart by more than they hold. */
+static void test_unaligned(void)
+{
+    uint64_t rng = test_seed;
+    float *memory = must_alloc(64 + 400 * MAX_ROWS, sizeof *memory);
+    float *queries = must_alloc(512, sizeof *queries);
+    for (size_t i = 0; i < 64 + 400 * MAX_ROWS; i++)
+        memory[i] = rng_normal(&rng);
+    for (size_t i = 0; i < 512; i++)
+        queries[i] = rng_normal(&rng);
+    for (size_t shift = 0; shift < 32; shift++) {
+        for (size_t dim = 1; dim < 200; dim += 1 + rng_below(&rng, 7)) {
+            struct setup s = {.query = queries + rng_below(&rng, 17),
+                              .rows = memory + shift,
+                              .stride = dim + rng_below(&rng, 200),
+                              .n = rng_below(&rng, MAX_ROWS),
+                              .dim = dim};
+            for (size_t i = 0; i < s.n; i++)
+                s.nodes[i] = (uint32_t)rng_below(&rng, MAX_ROWS);
+            compare(&s);
+        }
+    }
+    free(memory);
+    free(queries);
+}
+
+/* A distance is the same whatever else is asked for in the same call. */
+static void test_gather(void)
+{
+    uint64_t rng = test_seed;
+    for (size_t dim = 1; dim < 300; dim = dim * 3 / 2 + 1) {
+        float *rows = data_make(&rng, 50, dim, DATA_NORMAL, 0);
+        for (size_t n = 0; n <= MAX_ROWS; n++) {
+            struct setup s = {.query = rows, .rows = rows, .stride = dim, .n = n, .dim = dim};
+            for (size_t i = 0; i < n; i++)
+                s.nodes[i] = (uint32_t)rng_below(&rng, 50);
+            compare(&s);
+            for (size_t k = 0; k < sizeof isas / sizeof *isas; k++) {
+                const struct n2_kernels *kernels = n2_kernels_named(isas[k]);
+                float together[MAX_ROWS], alone;
+                if (!kernels)
+                    continue;
+                run(kernels, true, &s, together);
+                for (size_t i = 0; i < n; i++) {
+                    kernels->l2(rows, rows, dim, s.nodes + i, 1, dim, &alone);
+                    CHECKF(!memcmp(&alone, together + i, sizeof alone),
+                           "%s, dim %zu: row %zu of %zu differs from the row alone", isas[k], dim,
+                           i, n);
+                }
+            }
+        }
+        free(rows);
+    }
+}
+
+/* |q - x| = |x - q|, and 0 from itself: what the graph relies on. */
+static void test_symmetry(void)
+{
+    uint64_t rng = test_seed;
+    for (size_t dim = 1; dim <= 200; dim++) {
+        float *rows = data_make(&rng, 2, dim, DATA_NORMAL, 0);
+        for (size_t k = 0; k < sizeof isas / sizeof *isas; k++) {
+            const struct n2_kernels *kernels = n2_kernels_named(isas[k]);
+            const uint32_t nodes[2] = {0, 1};
+            float from0[2], from1[2];
+            if (!kernels)
+                continue;
+            kernels->l2(rows, rows, dim, nodes, 2, dim, from0);
+            kernels->l2(rows + dim, rows, dim, nodes, 2, dim, from1);
+            CHECK(from0[0] == 0 && from1[1] == 0 && from0[1] == from1[0]);
+            kernels->dot(rows, rows, dim, nodes, 2, dim, from0);
+            kernels->dot(rows + dim, rows, dim, nodes, 2, dim, from1);
+            CHECK(from0[1] == from1[0]);
+        }
+        free(rows);
+    }
+}
+
+/* Rotten payload: NaN and infinities are handled alike, without a trap. */
+static void test_not_finite(void)
+{
+    const float bad[] = {NAN, INFINITY, -INFINITY, 0x1p127f};
+    for (size_t dim = 1; dim <= 100; dim++) {
+        float *rows = must_alloc(2 * dim, sizeof *rows);
+        for (size_t b = 0; b < sizeof bad / sizeof *bad; b++) {
+            rows[dim + dim / 2] = bad[b];
+            uint32_t node = 1;
+            for (size_t k = 0; k < sizeof isas / sizeof *isas; k++) {
+                const struct n2_kernels *kernels = n2_kernels_named(isas[k]);
+                float out = 0;
+                if (!kernels)
+                    continue;
+                kernels->l2(rows, rows, dim, &node, 1, dim, &out);
+                CHECK(!isfinite(out));
+            }
+        }
+        free(rows);
+    }
+}
+
+static void test_choice(void)
+{
+    const char *asked = getenv("N2_ISA");
+    if (asked && n2_kernels_named(asked))
+        CHECK(!strcmp(n2_isa(), asked));
+    const char *best = n2_isa();
+    CHECK(n2_kernels_named("scalar") != NULL);
+    CHECK(n2_kernels_named("") == NULL);
+    CHECK(n2_kernels_named("avx3") == NULL);
+    for (size_t k = 0; k < sizeof isas / sizeof *isas; k++) {
+        bool there = n2_kernels_named(isas[k]) != NULL;
+        CHECK_STATUS(there ? 0 : N2_ERR_OPTION, n2_set_isa(isas[k]));
+        if (there)
+            CHECK(!strcmp(n2_isa(), isas[k]));
+    }
+    CHECK_STATUS(0, n2_set_isa("scalar"));
+    CHECK_STATUS(N2_ERR_OPTION, n2_set_isa("sse9"));
+    CHECK_STATUS(N2_ERR_OPTION, n2_set_isa(""));
+    CHECK(!strcmp(n2_isa(), "scalar"));
+    CHECK_STATUS(0, n2_set_isa(NULL));
+    CHECK(!strcmp(n2_isa(), best));
+}
+
+static uint32_t crc_bitwise(const unsigned char *data, size_t n)
+{
+    uint32_t crc = 0xffffffffu;
+    for (size_t i = 0; i < n; i++) {
+        crc ^= data[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = (crc >> 1) ^ (crc & 1 ? 0x82f63b78u : 0);
+    }
+    return ~crc;
+}
+
+static void test_crc32c(void)
+{
+    CHECK(n2_crc32c(0, "123456789", 9) == 0xe3069283u);
+    CHECK(n2_crc32c(0, "", 0) == 0);
+    uint64_t rng = test_seed;
+    static unsigned char data[70000];
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (unsigned char)rng_next(&rng);
+    for (size_t n = 0; n < 300; n++) {
+        for (size_t shift = 0; shift < 9; shift++)
+            CHECKF(n2_crc32c(0, data + shift, n) == crc_bitwise(data + shift, n),
+                   "%zu bytes at offset %zu", n, shift);
+    }
+    CHECK(n2_crc32c(0, data, sizeof data) == crc_bitwise(data, sizeof data));
+    for (int i = 0; i < 200; i++) {
+        size_t n = rng_below(&rng, sizeof data), cut = rng_below(&rng, n + 1);
+        CHECKF(n2_crc32c(n2_crc32c(0, data, cut), data + cut, n - cut) == n2_crc32c(0, data, n),
+               "%zu bytes after %zu", n - cut, cut);
+    }
+}
+
+static const struct test_case cases[] = {
+    {"choice", test_choice}, {"dimensions", test_dimensions}, {"unaligned", test_unaligned},
+    {"gather", test_gather}, {"symmetry", test_symmetry},     {"not_finite", test_not_finite},
+    {"crc32c", test_crc32c},
+};
+TEST_MAIN(cases)

@@ -1,0 +1,156 @@
+/* recall.c - tests of how much a search finds: the original N2's own cases, and word vectors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "support.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Squared distances of small integers are exact. */
+static void test_three(void)
+{
+    const float vectors[] = {0, 0, 1, 0, 1, 0, 1, 0, 0}, query[] = {1, 2, 3};
+    struct n2_options options = options_of(N2_L2);
+    struct n2_index *index = index_make(&options, 3, vectors, 3, 1);
+    REQUIRE(index != NULL);
+    struct n2_neighbor out[3];
+    size_t n = 0;
+    CHECK_STATUS(0, n2_search(index, query, 3, NULL, out, &n));
+    REQUIRE(n == 3);
+    for (uint32_t i = 0; i < 3; i++)
+        CHECK(out[i].id == i && out[i].distance == (float)(9 + 2 * i));
+    n2_free(index);
+}
+
+#define SPHERES 10000
+#define SPHERES_DIM 10
+
+/* Vector i in a random direction at distance i from 0; under angular from (1000, 0, ...). */
+static float *spheres(uint64_t *rng, bool angular)
+{
+    float *vectors = must_alloc((size_t)SPHERES * SPHERES_DIM, sizeof *vectors);
+    for (size_t i = 0; i < SPHERES; i++) {
+        float *row = vectors + i * SPHERES_DIM;
+        double norm = 0;
+        for (size_t j = angular; j < SPHERES_DIM; j++) {
+            row[j] = rng_normal(rng);
+            norm += (double)row[j] * (double)row[j];
+        }
+        for (size_t j = angular; j < SPHERES_DIM; j++)
+            row[j] = (float)(row[j] / sqrt(norm) * (double)i);
+        if (angular)
+            row[0] = 1000;
+    }
+    return vectors;
+}
+
+/* The n nearest are 0..n-1, in order. */
+static void check_spheres(int metric)
+{
+    uint64_t rng = test_seed;
+    float *vectors = spheres(&rng, metric == N2_ANGULAR);
+    float query[SPHERES_DIM] = {metric == N2_ANGULAR ? 1000.0f : 0.0f};
+    struct n2_options options = options_of(metric);
+    struct n2_index *index = index_make(&options, SPHERES_DIM, vectors, SPHERES, 0);
+    free(vectors);
+    REQUIRE(index != NULL);
+    static struct n2_neighbor out[1000];
+    for (size_t n = 1; n <= 1000; n *= 10) {
+        size_t n_out = 0, found = 0, descents = 0;
+        CHECK_STATUS(0, n2_search(index, query, n, NULL, out, &n_out));
+        CHECK(n_out == n);
+        for (size_t i = 0; i < n_out; i++) {
+            found += out[i].id < n;
+            descents += i && out[i].id < out[i - 1].id;
+        }
+        CHECKF((double)found >= 0.98 * (double)n, "metric %d: %zu of the %zu nearest", metric,
+               found, n);
+        CHECKF(descents == 0, "metric %d: %zu of %zu results out of order", metric, descents, n);
+    }
+    n2_free(index);
+}
+
+static void test_spheres_angular(void)
+{
+    check_spheres(N2_ANGULAR);
+}
+
+static void test_spheres_l2(void)
+{
+    check_spheres(N2_L2);
+}
+
+#define K 10
+#define HELD_OUT 500
+
+static size_t common(const struct n2_neighbor *a, const struct n2_neighbor *b, size_t n)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n; j++)
+            found += a[i].id == b[j].id;
+    return found;
+}
+
+/* The rows of testdata: every twentieth is held out as a query; as many of the rest ask as well. */
+static void check_words(int metric)
+{
+    float *all = data_glove(), *held = must_alloc(HELD_OUT * GLOVE_DIM, sizeof *held);
+    float *rows = must_alloc((size_t)GLOVE_N * GLOVE_DIM, sizeof *rows);
+    size_t n = 0, n_held = 0;
+    for (size_t i = 0; i < GLOVE_N; i++) {
+        bool hold = i % (GLOVE_N / HELD_OUT) == 7;
+        memcpy(hold ? held + n_held++ * GLOVE_DIM : rows + n++ * GLOVE_DIM, all + i * GLOVE_DIM,
+               GLOVE_DIM * sizeof *rows);
+    }
+    free(all);
+    struct n2_options options = options_of(metric);
+    struct n2_index *index = index_make(&options, GLOVE_DIM, rows, n, 0);
+    REQUIRE(index != NULL);
+    CHECK_SOUND(index);
+    struct n2_neighbor *exact = must_alloc(HELD_OUT * K, sizeof *exact);
+    struct n2_neighbor *found = must_alloc(HELD_OUT * K, sizeof *found);
+    size_t counts[HELD_OUT];
+    struct n2_search_options o;
+    n2_search_options_init(&o);
+    o.ef = 200;
+    for (int held_out = 0; held_out < 2; held_out++) {
+        const float *queries = held_out ? held : rows + (size_t)1000 * GLOVE_DIM;
+        CHECK_STATUS(0, n2_search_exact(index, queries, HELD_OUT, K, exact, counts));
+        CHECK_STATUS(0, n2_search_batch(index, queries, HELD_OUT, K, &o, found, counts));
+        double recall = 0;
+        for (size_t i = 0; i < HELD_OUT; i++)
+            recall += (double)common(exact + i * K, found + i * K, K) / K / HELD_OUT;
+        printf("metric %d, %s: recall@10 at ef 200 is %.4f\n", metric,
+               held_out ? "held out" : "in the index", recall);
+        CHECKF(recall >= 0.99, "metric %d, held out %d: recall %.4f", metric, held_out, recall);
+    }
+    n2_free(index);
+    free(rows);
+    free(held);
+    free(exact);
+    free(found);
+}
+
+static void test_words_angular(void)
+{
+    check_words(N2_ANGULAR);
+}
+
+static void test_words_l2(void)
+{
+    check_words(N2_L2);
+}
+
+static void test_words_dot(void)
+{
+    check_words(N2_DOT);
+}
+
+static const struct test_case cases[] = {
+    {"three", test_three},           {"spheres_angular", test_spheres_angular},
+    {"spheres_l2", test_spheres_l2}, {"words_angular", test_words_angular},
+    {"words_l2", test_words_l2},     {"words_dot", test_words_dot},
+};
+TEST_MAIN(cases)

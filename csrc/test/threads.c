@@ -1,0 +1,394 @@
+/* threads.c - tests of one index used by many threads; run plain and under the thread sanitizer.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Every vector's first coordinate names it, so that any thread can tell whether what it reads back
+ * is right. All loops are counted: no clock, no sleep.
+ */
+#define _POSIX_C_SOURCE 200809L /* barriers */
+#include "support.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DIM 8
+#define MAX_THREADS 256
+
+struct worker {
+    struct n2_index *index;
+    size_t number, rounds;
+    uint64_t rng;
+    const char *path;
+    const struct n2_neighbor *expected;
+    atomic_size_t *started;
+};
+
+static void vector_of(uint32_t name, float *out)
+{
+    uint64_t rng = name;
+    for (size_t j = 0; j < DIM; j++)
+        out[j] = rng_normal(&rng);
+    out[0] = (float)name;
+}
+
+static bool fine(int status)
+{
+    return status == 0 || status == N2_ERR_CLOSED;
+}
+
+/* Adds batches of three that carry consecutive names, and reads them back. */
+static bool do_add(struct worker *w, size_t round)
+{
+    float batch[3 * DIM], back[DIM];
+    uint32_t first = 0, name = (uint32_t)(1 + (w->number * w->rounds + round) * 3);
+    for (uint32_t i = 0; i < 3; i++)
+        vector_of(name + i, batch + i * DIM);
+    int status = n2_add(w->index, batch, 3, &first);
+    CHECKF(fine(status), "n2_add: %s", n2_status_text(status));
+    for (uint32_t i = 0; !status && i < 3; i++) {
+        status = n2_vector(w->index, first + i, back);
+        CHECKF(fine(status), "n2_vector: %s", n2_status_text(status));
+        CHECK(status || !memcmp(back, batch + i * DIM, sizeof back));
+        struct n2_neighbor out[1];
+        size_t n = 0;
+        if (!status) /* what was added is found at once */
+            status = n2_search(w->index, batch + i * DIM, 1, NULL, out, &n);
+        CHECKF(fine(status), "n2_search: %s", n2_status_text(status));
+        CHECK(status || (n == 1 && out[0].distance == 0));
+    }
+    return status == 0;
+}
+
+static bool do_search(struct worker *w, size_t round)
+{
+    float query[2 * DIM];
+    struct n2_neighbor out[40];
+    struct n2_search_options options;
+    n2_search_options_init(&options);
+    options.ef = 1 + rng_below(&w->rng, 100);
+    options.threads = 2;
+    size_t n[2] = {0, 0}, k = 1 + rng_below(&w->rng, 20);
+    vector_of((uint32_t)rng_below(&w->rng, 500), query);
+    vector_of((uint32_t)rng_below(&w->rng, 500), query + DIM);
+    int status = round % 16   ? n2_search(w->index, query, k, &options, out, n)
+                 : round % 32 ? n2_search_batch(w->index, query, 2, k, &options, out, n)
+                              : n2_search_exact(w->index, query, 2, k, out, n);
+    CHECKF(fine(status), "search: %s", n2_status_text(status));
+    if (!status)
+        CHECK_RESULTS(N2_L2, out, n[0], 1u << 16);
+    return status == 0;
+}
+
+static bool do_build(struct worker *w, size_t round)
+{
+    int status = build_on(w->index, 1 + (int)(round % 2));
+    CHECKF(fine(status) || status == N2_ERR_CANCELLED, "n2_build: %s", n2_status_text(status));
+    return status == 0;
+}
+
+/* A build by steps, given up half-way every other time. */
+static bool do_steps(struct worker *w, size_t round)
+{
+    struct n2_build *build = NULL;
+    int status = n2_build_begin(&build, w->index, NULL);
+    CHECKF(fine(status) || status == EBUSY, "n2_build_begin: %s", n2_status_text(status));
+    if (status)
+        return status != N2_ERR_CLOSED;
+    uint64_t done = 0, total = 1;
+    for (size_t i = 0; !status && done < total && (round % 2 || i < 3); i++)
+        status = n2_build_step(build, &done, &total);
+    CHECKF(fine(status) || status == N2_ERR_CANCELLED, "n2_build_step: %s", n2_status_text(status));
+    n2_build_end(build);
+    return status == 0;
+}
+
+static bool do_save(struct worker *w, size_t round)
+{
+    int status = n2_save(w->index, w->path);
+    CHECKF(fine(status), "n2_save: %s", n2_status_text(status));
+    if (status)
+        return false;
+    struct n2_load_options options;
+    n2_load_options_init(&options);
+    options.no_map = round % 2;
+    options.verify = 1;
+    struct n2_index *loaded = NULL;
+    if (CHECK_STATUS(0, n2_load(&loaded, w->path, &options)))
+        CHECK_SOUND(loaded);
+    n2_free(loaded);
+    return true;
+}
+
+static bool do_look(struct worker *w, size_t round)
+{
+    struct n2_stats stats = {.size = sizeof stats};
+    uint64_t counts[(N2_MAX_LEVEL + 1) * 9];
+    const char *what = "";
+    int status = n2_get_stats(w->index, &stats);
+    CHECK(status || stats.n_pending <= stats.n_vectors);
+    if (!status && round % 4 == 0)
+        status = n2_degrees(w->index, counts, NULL);
+    if (!status && round % 4 == 1)
+        status = n2_verify(w->index, NULL, &what);
+    CHECKF(fine(status), "look: %s: %s", n2_status_text(status), what);
+    return status == 0;
+}
+
+/* `act` returns whether it was served: false where it was cancelled, or the index closed. */
+struct job {
+    bool (*act)(struct worker *, size_t round);
+    size_t threads, rounds;
+};
+
+struct start {
+    struct worker worker;
+    const struct job *job;
+};
+
+static void *run_job(void *argument)
+{
+    struct start *start = argument;
+    for (size_t round = 0; round < start->worker.rounds; round++)
+        CHECK(start->job->act(&start->worker, round));
+    return NULL;
+}
+
+/* The same until the index is closed. */
+static void *run_until_closed(void *argument)
+{
+    struct start *start = argument;
+    struct n2_stats stats = {.size = sizeof stats};
+    size_t round = 0;
+    do {
+        start->job->act(&start->worker, round % start->worker.rounds);
+        atomic_fetch_add(start->worker.started, 1);
+        round++;
+    } while (n2_get_stats(start->worker.index, &stats) != N2_ERR_CLOSED);
+    return NULL;
+}
+
+static void *build_until_closed(void *argument)
+{
+    struct start *start = argument;
+    struct n2_stats stats = {.size = sizeof stats};
+    while (n2_get_stats(start->worker.index, &stats) == 0)
+        do_build(&start->worker, 1);
+    return NULL;
+}
+
+static struct n2_index *make_named(size_t n, bool build)
+{
+    float *vectors = must_alloc(n * DIM, sizeof *vectors);
+    for (size_t i = 0; i < n; i++)
+        vector_of((uint32_t)(100000 + i), vectors + i * DIM);
+    struct n2_options options = options_of(N2_L2);
+    options.M = 4;
+    options.ef_construction = 30;
+    struct n2_index *index = index_make(&options, DIM, vectors, n, build ? 2 : -1);
+    free(vectors);
+    return index;
+}
+
+static size_t start_jobs(struct n2_index *index, const struct job *jobs, size_t n_jobs,
+                         void *(*body)(void *), struct start *starts, pthread_t *threads,
+                         atomic_size_t *started)
+{
+    size_t n = 0;
+    for (size_t j = 0; j < n_jobs; j++) {
+        for (size_t t = 0; t < jobs[j].threads; t++, n++) {
+            starts[n].job = &jobs[j];
+            starts[n].worker = (struct worker){.index = index,
+                                               .number = t,
+                                               .rounds = jobs[j].rounds,
+                                               .rng = test_seed + n,
+                                               .path = temp_path("shared"),
+                                               .started = started};
+            if (!CHECK(!pthread_create(&threads[n], NULL, body, &starts[n])))
+                return n;
+        }
+    }
+    return n;
+}
+
+static void test_all_at_once(void)
+{
+    static struct start starts[MAX_THREADS];
+    static pthread_t threads[MAX_THREADS];
+    atomic_size_t started = 0;
+    const size_t adds = test_scale(120, 30);
+    const struct job jobs[] = {
+        {do_add, 2, adds},
+        {do_search, 3, test_scale(800, 100)},
+        {do_build, 2, test_scale(20, 5)},
+        {do_steps, 1, test_scale(20, 5)},
+        {do_save, 1, test_scale(20, 5)},
+        {do_look, 1, test_scale(60, 12)},
+    };
+    struct n2_index *index = make_named(300, true);
+    REQUIRE(index != NULL);
+    size_t n =
+        start_jobs(index, jobs, sizeof jobs / sizeof *jobs, run_job, starts, threads, &started);
+    for (size_t i = 0; i < n; i++)
+        pthread_join(threads[i], NULL);
+    struct n2_stats stats = {.size = sizeof stats};
+    CHECK_STATUS(0, n2_get_stats(index, &stats));
+    CHECK(stats.n_vectors == 300 + 2 * adds * 3);
+    CHECK_STATUS(0, build_on(index, 2));
+    CHECK_STATUS(0, n2_get_stats(index, &stats));
+    CHECK(stats.n_pending == 0);
+    CHECK_SOUND(index);
+
+    /* Each name once, batches whole and in order. */
+    unsigned char *seen = must_alloc(2 * adds * 3 + 1, 1);
+    for (uint32_t id = 300; id < stats.n_vectors; id++) {
+        float v[DIM], want[DIM];
+        CHECK_STATUS(0, n2_vector(index, id, v));
+        uint32_t name = (uint32_t)v[0];
+        if (!CHECK(name >= 1 && name <= 2 * adds * 3 && !seen[name]))
+            break;
+        seen[name] = 1;
+        CHECK((name - 1) % 3 == (id - 300) % 3);
+        vector_of(name, want);
+        CHECK(!memcmp(v, want, sizeof v));
+    }
+    free(seen);
+    n2_free(index);
+}
+
+/* n2_close while everything runs, several times, also of a mapped index. */
+static void test_close(void)
+{
+    static struct start starts[MAX_THREADS];
+    static pthread_t threads[MAX_THREADS];
+    const struct job jobs[] = {
+        {do_add, 1, 1000},   {do_search, 4, 1000}, {do_build, 1, 1000},
+        {do_steps, 1, 1000}, {do_save, 1, 1000},   {do_look, 1, 1000},
+    };
+    size_t rounds = test_scale(12, 2);
+    for (size_t round = 0; round < rounds; round++) {
+        atomic_size_t started = 0;
+        struct n2_index *index = make_named(400, round % 2);
+        REQUIRE(index != NULL);
+        if (round % 3 == 2) {
+            const char *path = temp_path("mapped");
+            CHECK_STATUS(0, n2_save(index, path));
+            n2_free(index);
+            REQUIRE_OK(n2_load(&index, path, NULL));
+        }
+        size_t n = start_jobs(index, jobs, sizeof jobs / sizeof *jobs, run_until_closed, starts,
+                              threads, &started);
+        while (atomic_load(&started) < n + round * 10)
+            sched_yield();
+        n2_close(index);
+        n2_close(index);
+        for (size_t i = 0; i < n; i++)
+            pthread_join(threads[i], NULL);
+        n2_free(index);
+    }
+}
+
+static void *close_it(void *index)
+{
+    struct n2_stats stats = {.size = sizeof stats};
+    n2_close(index);
+    CHECK_STATUS(N2_ERR_CLOSED, n2_get_stats(index, &stats));
+    return NULL;
+}
+
+/* Several threads close while a build runs; each returns only when nothing runs any more. */
+static void test_close_together(void)
+{
+    for (int round = 0; round < 5; round++) {
+        pthread_t threads[8];
+        struct n2_index *index = make_named(500, false);
+        REQUIRE(index != NULL);
+        struct start build = {.worker = {.index = index}};
+        REQUIRE(!pthread_create(&threads[0], NULL, build_until_closed, &build));
+        for (size_t i = 1; i < 8; i++)
+            REQUIRE(!pthread_create(&threads[i], NULL, close_it, index));
+        for (size_t i = 0; i < 8; i++)
+            pthread_join(threads[i], NULL);
+        n2_free(index);
+    }
+}
+
+static bool do_expected(struct worker *w, size_t round)
+{
+    float query[DIM];
+    struct n2_neighbor out[10];
+    size_t n = 0, which = (w->number + round) % 50;
+    vector_of((uint32_t)(100000 + which), query);
+    CHECK_STATUS(0, n2_search(w->index, query, 10, NULL, out, &n));
+    CHECK(n == 10 && !memcmp(out, w->expected + which * 10, sizeof out));
+    return true;
+}
+
+static void *run_expected(void *argument)
+{
+    struct worker *worker = argument;
+    for (size_t round = 0; round < worker->rounds; round++)
+        do_expected(worker, round);
+    return NULL;
+}
+
+/* 200 threads get the results that one gets. */
+static void test_many_searchers(void)
+{
+    static struct n2_neighbor expected[50 * 10];
+    static struct worker workers[200];
+    static pthread_t threads[200];
+    struct n2_index *index = make_named(test_scale(1000, 200), true);
+    REQUIRE(index != NULL);
+    for (uint32_t i = 0; i < 50; i++) {
+        float query[DIM];
+        size_t n = 0;
+        vector_of(100000 + i, query);
+        CHECK_STATUS(0, n2_search(index, query, 10, NULL, expected + i * 10, &n));
+    }
+    for (size_t i = 0; i < 200; i++) {
+        workers[i] = (struct worker){
+            .index = index, .number = i, .rounds = test_scale(50, 5), .expected = expected};
+        REQUIRE(!pthread_create(&threads[i], NULL, run_expected, &workers[i]));
+    }
+    for (size_t i = 0; i < 200; i++)
+        pthread_join(threads[i], NULL);
+    n2_free(index);
+}
+
+static void *add_and_build(void *index)
+{
+    float vector[DIM] = {0};
+    for (uint32_t i = 0; i < 20; i++) {
+        vector_of(i, vector);
+        CHECK_STATUS(0, n2_add(index, vector, 1, NULL));
+        CHECK_STATUS(0, build_on(index, 1));
+    }
+    return NULL;
+}
+
+/* Builds wait for one another: whoever returns, what it added before is built. */
+static void test_builds_in_turn(void)
+{
+    pthread_t threads[6];
+    struct n2_index *index = make_named(50, false);
+    REQUIRE(index != NULL);
+    for (size_t i = 0; i < 6; i++)
+        REQUIRE(!pthread_create(&threads[i], NULL, add_and_build, index));
+    for (size_t i = 0; i < 6; i++)
+        pthread_join(threads[i], NULL);
+    struct n2_stats stats = {.size = sizeof stats};
+    CHECK_STATUS(0, n2_get_stats(index, &stats));
+    CHECK(stats.n_vectors == 50 + 6 * 20 && stats.n_pending == 0);
+    CHECK_SOUND(index);
+    n2_free(index);
+}
+
+static const struct test_case cases[] = {
+    {"all_at_once", test_all_at_once},       {"close", test_close},
+    {"close_together", test_close_together}, {"many_searchers", test_many_searchers},
+    {"builds_in_turn", test_builds_in_turn},
+};
+TEST_MAIN(cases)
