@@ -7,7 +7,7 @@
  * While a build runs, searches see what it has linked so far. To undo it, its nodes first become
  * pending again; then, with no search inside, the rows of older nodes are put back.
  */
-#include "build.h"
+#include "pass.h"
 
 #include "alloc.h"
 #include "cpu.h"
@@ -63,22 +63,6 @@ static int make_team(struct n2_build *build, int threads)
     return status;
 }
 
-void n2_build_aim(struct n2_build *build, struct n2_graph *graph, struct n2_undo *undo)
-{
-    const struct n2_index *index = build->index;
-    build->inserter = (struct n2_inserter){
-        .view = {&index->store, graph, NULL, n2_kernels(), build->n_nodes, build->n_nodes},
-        .graph = graph,
-        .undo = undo,
-        .levels = &build->levels,
-        .team = build->team,
-        .scratches = build->scratches,
-        .selection = index->selection,
-        .ef_construction = index->ef_construction,
-        .cancel = &build->cancel,
-    };
-}
-
 /* R of dot: the largest norm of all vectors built so far and of the new ones. A build that raises
  * it links the new nodes under the new R; links of older ones were selected under a smaller one, in
  * which the same nodes are near, if not in quite the same order. */
@@ -109,7 +93,7 @@ static int prepare(struct n2_build *build, int threads)
         status = n2_index_grow(index, &graph->links0, build->n_nodes);
     if (!status)
         status = n2_index_grow(index, &graph->towers, build->n_nodes);
-    n2_build_aim(build, graph, &build->undo);
+    n2_pass_aim(build, graph, &build->undo);
     if (!status)
         status = n2_insert_open(&build->inserter);
     if (!status)
@@ -149,14 +133,14 @@ static int take_place(struct n2_index *index, struct n2_build *build, bool wait)
 {
     int status = N2_OK;
     pthread_mutex_lock(&index->state);
-    while (index->build && wait && !index->closed)
+    while (index->build_cancel && wait && !index->closed)
         pthread_cond_wait(&index->state_change, &index->state);
     if (index->closed)
         status = N2_ERR_CLOSED;
-    else if (index->build)
+    else if (index->build_cancel)
         status = EBUSY;
     else
-        index->build = build;
+        index->build_cancel = &build->cancel;
     pthread_mutex_unlock(&index->state);
     return status;
 }
@@ -166,7 +150,7 @@ static void release(struct n2_build *build)
 {
     struct n2_index *index = build->index;
     pthread_mutex_lock(&index->state);
-    index->build = NULL;
+    index->build_cancel = NULL;
     N2_STORE(&index->build_bytes, 0);
     pthread_cond_broadcast(&index->state_change);
     pthread_mutex_unlock(&index->state);

@@ -4,7 +4,6 @@
 #include "index.h"
 
 #include "alloc.h"
-#include "build.h"
 #include "scratch.h"
 
 /* Addresses reserved for an index: eight times what it holds, within these bounds. When they are
@@ -87,8 +86,8 @@ void n2_close(struct n2_index *index)
     pthread_mutex_lock(&index->state);
     bool first = !index->closed;
     index->closed = true;
-    if (index->build)
-        n2_build_cancel(index->build);
+    if (index->build_cancel)
+        N2_STORE(index->build_cancel, 1);
     pthread_cond_broadcast(&index->state_change);
     while (index->n_calls > 0)
         pthread_cond_wait(&index->state_change, &index->state);

@@ -3,7 +3,7 @@
  *
  * Locks, in the order of taking; each guards what stands behind it:
  *
- *   state   closed, n_calls, building. Held for a few instructions.
+ *   state   closed, n_calls, build_cancel. Held for a few instructions.
  *   turn    the graph, and where columns lie: a build's batch, a save, a check. Held for long.
  *   add     appending to the store's columns and to graph.heights
  *   gate    searches hold a slot of it; shut, it keeps them out while columns move
@@ -18,8 +18,6 @@
 #include "hnsw.h"
 #include "origin.h"
 #include "store.h"
-
-struct n2_build;
 
 struct n2_index {
     /* Fixed when the index is made. */
@@ -40,7 +38,7 @@ struct n2_index {
     pthread_cond_t state_change;
     bool closed;
     size_t n_calls;         /* calls in progress that hold no slot */
-    struct n2_build *build; /* under way */
+    int32_t *build_cancel;  /* of the build under way; NULL: none */
     int32_t last_threads;   /* of the last build */
     uint64_t build_bytes;   /* working memory of the build under way */
     uint64_t scratch_bytes; /* of all searches */

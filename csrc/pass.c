@@ -4,7 +4,7 @@
  * Batches double from one node, so that each finds at least as many of the new nodes in the graph
  * as it adds, up to a share of the graph.
  */
-#include "build.h"
+#include "pass.h"
 
 #include "merge.h"
 #include "repair.h"
@@ -13,6 +13,22 @@
 #define LEAST_BATCH 32     /* a share of the graph below this would be too small for many threads */
 #define BATCH_SHARE 50     /* batches of at most 1 / 50 of the graph: 2 % */
 #define ATTACH_AT_ONCE 256 /* duplicates attached while searches wait */
+
+void n2_pass_aim(struct n2_build *build, struct n2_graph *graph, struct n2_undo *undo)
+{
+    const struct n2_index *index = build->index;
+    build->inserter = (struct n2_inserter){
+        .view = {&index->store, graph, NULL, n2_kernels(), build->n_nodes, build->n_nodes},
+        .graph = graph,
+        .undo = undo,
+        .levels = &build->levels,
+        .team = build->team,
+        .scratches = build->scratches,
+        .selection = index->selection,
+        .ef_construction = index->ef_construction,
+        .cancel = &build->cancel,
+    };
+}
 
 /* Members of the next batch. */
 static size_t batch_size(const struct n2_build *build)
@@ -97,7 +113,7 @@ static int begin_second_pass(struct n2_build *build)
     if (status)
         return status;
     copy_before(build, second);
-    n2_build_aim(build, second, NULL);
+    n2_pass_aim(build, second, NULL);
     status = n2_insert_open(&build->inserter);
     build->n_inserted = 0;
     build->pass = 1;
@@ -137,7 +153,7 @@ static int finish(struct n2_build *build)
 {
     struct n2_index *index = build->index;
     n2_insert_close(&build->inserter);
-    n2_build_aim(build, &index->graph, &build->undo);
+    n2_pass_aim(build, &index->graph, &build->undo);
     if (build->pass == 1)
         n2_merge_level0(&build->inserter, &build->second, build->order, build->n_new);
     int status = n2_repair(&build->inserter);

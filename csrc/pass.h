@@ -1,15 +1,16 @@
-/* build.h - a build: the pending nodes become linked.
+/* pass.h - the passes of a build: its pending nodes, batch by batch, into one graph or two.
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef N2_BUILD_H
-#define N2_BUILD_H
+#ifndef N2_PASS_H
+#define N2_PASS_H
 
 #include "index.h"
 #include "insert.h"
 
+/* A build under way; build.c begins and ends it. */
 struct n2_build {
     struct n2_index *index;
-    int32_t cancel;
+    int32_t cancel; /* set by any thread: the build is to end */
     struct n2_team *team;
     struct n2_scratch **scratches; /* one a thread */
     int n_threads;
@@ -33,9 +34,9 @@ struct n2_build {
 };
 
 /* Sets the owner's fields of the build's inserter, for that graph. */
-void n2_build_aim(struct n2_build *build, struct n2_graph *graph, struct n2_undo *undo);
+void n2_pass_aim(struct n2_build *build, struct n2_graph *graph, struct n2_undo *undo);
 
-/* pass.c: does the next batch, and what follows the last. The caller has the index's turn. Returns
+/* Does the next batch, and what follows the last. The caller has the index's turn. Returns
  * 0, N2_ERR_NO_MEMORY or N2_ERR_CANCELLED; the graph is fit to be searched or undone then. */
 int n2_pass_step(struct n2_build *build);
 
