@@ -2,10 +2,10 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Every kernel sums in the same order, so that all give the same bits: coordinate i is added to
- * lane i mod 32, and the 32 lanes are folded by the tree of n2_fold. Products are rounded before
- * they are added, never fused: on processors with two multipliers and two adders a search is bound
- * by loads and gains nothing from fusing, and one order on all machines gives one file on all
- * machines.
+ * lane i mod 32, and the 32 lanes are folded as `fold` of kernels_scalar.c does it. Products are
+ * rounded before they are added, never fused: so one input gives one file on all machines. On a
+ * Zen 5, with the vectors in the first-level cache, fused kernels took 5.5 ns instead of 5.8 for L2
+ * of 100 coordinates, and 28.0 instead of 27.7 of 784; a search waits for memory ten times as long.
  */
 #ifndef N2_KERNELS_H
 #define N2_KERNELS_H
