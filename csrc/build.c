@@ -103,7 +103,7 @@ static int prepare(struct n2_build *build, int threads)
     if (index->store.metric == N2_DOT)
         graph->reach = largest_norm(build, graph->reach);
     N2_RELEASE(&graph->n_rows, build->n_nodes);
-    build->n_passes = index->merging == N2_MERGE_LEVEL0 ? 2 : 1;
+    build->n_passes = index->merging == N2_MERGE_LEVEL0 && build->n_new > 0 ? 2 : 1;
     build->n_total = (uint64_t)build->n_passes * build->n_new;
     N2_STORE(&index->last_threads, build->n_threads);
     size_t lists = build->n_new * (sizeof(*build->order) + 2 * sizeof(*build->equals));

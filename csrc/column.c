@@ -94,6 +94,8 @@ int n2_column_map(struct n2_column *column, int fd, uint64_t offset, size_t byte
                     MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, (off_t)offset);
     if (at == MAP_FAILED)
         return errno == ENOMEM ? N2_ERR_NO_MEMORY : errno;
+    memset(column->base + bytes, 0,
+           pages - bytes); /* padding: rows to come, unlike any other file */
     column->n_mapped = bytes;
     column->n_committed = pages;
     return N2_OK;

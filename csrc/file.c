@@ -5,6 +5,7 @@
 
 #include "alloc.h"
 #include "fault.h"
+#include "hash.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -114,8 +115,11 @@ static int create_temporary(struct n2_file_new *file)
         return N2_ERR_NO_MEMORY;
     int error = n2_fault() ? EIO : EEXIST;
     for (int i = 0; i < NAMES_TRIED && error == EEXIST; i++) {
-        snprintf(file->temporary, room, "%s.%ld-%u.tmp", file->path, (long)getpid(),
-                 N2_FETCH_ADD(&counter, 1));
+        /* The address of a local differs between processes that share a process id, as the first
+         * ones of containers do. */
+        uint64_t salt = (uint64_t)getpid() ^ (uint64_t)(uintptr_t)&error;
+        snprintf(file->temporary, room, "%s.%016llx.tmp", file->path,
+                 (unsigned long long)n2_hash(salt, N2_FETCH_ADD(&counter, 1)));
         file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         error = file->fd < 0 ? last_error() : 0;
     }
@@ -135,8 +139,8 @@ int n2_file_create(struct n2_file_new *file, const char *path)
     *file = (struct n2_file_new){path, NULL, -1, -1};
     struct stat old;
     bool replaces = stat(path, &old) == 0;
-    if (replaces && S_ISDIR(old.st_mode))
-        return EISDIR;
+    if (replaces && !S_ISREG(old.st_mode))
+        return S_ISDIR(old.st_mode) ? EISDIR : EINVAL;
     int error = open_directory(path, &file->directory);
     if (error)
         return error;

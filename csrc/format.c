@@ -119,9 +119,10 @@ static bool counts_hold(const struct n2_header *h)
     for (int l = 0; l <= N2_MAX_LEVEL; l++)
         on_levels += h->n_level[l];
     return entry_holds && h->n_nodes <= N2_MAX_VECTORS && h->n_ids == h->n_nodes &&
-           h->n_rows <= h->n_nodes && h->first_pending <= h->n_nodes &&
-           (uint64_t)h->n_linked + h->n_duplicates <= h->n_nodes && on_levels == h->n_linked &&
-           h->n_upper <= (uint64_t)N2_MAX_LEVEL * h->n_nodes && isfinite(h->reach) && h->reach >= 0;
+           h->n_rows <= h->n_nodes && h->first_pending <= h->n_nodes && h->settled <= 1 &&
+           h->reserved == 0 && (uint64_t)h->n_linked + h->n_duplicates <= h->n_nodes &&
+           on_levels == h->n_linked && h->n_upper <= (uint64_t)N2_MAX_LEVEL * h->n_nodes &&
+           isfinite(h->reach) && h->reach >= 0;
 }
 
 int n2_format_check(const struct n2_header *h, uint64_t file_bytes)

@@ -13,11 +13,12 @@
 N2_INLINE size_t copy_links(const uint32_t *row, uint32_t m, uint32_t n_rows, uint32_t *out)
 {
     size_t n = 0;
-    while (n < m) {
-        uint32_t node = N2_LOAD(&row[n]);
-        if (node >= n_rows)
+    for (uint32_t i = 0; i < m; i++) {
+        uint32_t node = N2_LOAD(&row[i]);
+        if (node < n_rows)
+            out[n++] = node;
+        else if (node == N2_NONE)
             break;
-        out[n++] = node;
     }
     return n;
 }

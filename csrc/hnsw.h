@@ -28,6 +28,7 @@ struct n2_view {
     const struct n2_slack *slack; /* NULL except for a build */
     const struct n2_kernels *kernels;
     uint32_t n_nodes, n_rows; /* n_rows <= n_nodes */
+    uint64_t entry;           /* of the graph; its node is below n_rows. Builds do not use it */
 };
 
 /* Copies the node's links on a level to out[N2_MAX_DEGREE]; returns their number. */

@@ -26,7 +26,7 @@ static size_t reserved_nodes(size_t node_bytes, size_t n_nodes)
 {
     size_t bytes = n_nodes * node_bytes * GROWTH;
     bytes = n2_min(n2_max(bytes, LEAST_RESERVED), MOST_RESERVED);
-    return n2_min(n2_max(bytes / node_bytes, n_nodes), N2_MAX_VECTORS);
+    return n2_min(n2_max(bytes / node_bytes, n_nodes + n_nodes / 2), N2_MAX_VECTORS);
 }
 
 int n2_index_make(struct n2_index **result, size_t dim, const struct n2_options *options,
@@ -118,10 +118,13 @@ void n2_free(struct n2_index *index)
 
 void n2_index_view(const struct n2_index *index, struct n2_view *view)
 {
-    uint32_t n_rows = N2_ACQUIRE(&index->graph.n_rows); /* first: nodes only become more */
-    *view = (struct n2_view){
-        &index->store, &index->graph, NULL, n2_kernels(), N2_ACQUIRE(&index->store.n_nodes),
-        n_rows};
+    /* In this order: a build publishes its rows before an entry point among them, and nodes are
+     * added before they are built. */
+    uint64_t entry = N2_ACQUIRE(&index->graph.entry);
+    uint32_t n_rows = N2_ACQUIRE(&index->graph.n_rows);
+    uint32_t n_nodes = N2_ACQUIRE(&index->store.n_nodes);
+    *view =
+        (struct n2_view){&index->store, &index->graph, NULL, n2_kernels(), n_nodes, n_rows, entry};
 }
 
 /* The columns that an added vector needs. */

@@ -12,10 +12,9 @@
 #define FOUND_BYTES ((size_t)64 << 20) /* at most, of all members' candidates */
 #define MEETING_PLACES 3               /* nearest found nodes, at which members meet their mates */
 #define MATES_EACH_WAY 16              /* of those that meet at a node, how many are looked at */
-#define MEMBER_BITS 26                 /* of a word, for the number of a member */
 #define GRAIN 16                       /* members a thread takes at a time */
 
-_Static_assert(MOST < 1 << MEMBER_BITS, "a member's number fits its bits");
+_Static_assert(MOST < 1 << N2_MEMBER_BITS, "a member's number fits its bits");
 
 size_t n2_insert_width(const struct n2_graph *graph, size_t ef_construction)
 {
@@ -101,7 +100,7 @@ static void find(void *context, size_t begin, size_t end, int worker)
 static void find_equal_members(struct n2_inserter *in)
 {
     uint64_t *words = in->words;
-    const uint64_t number = (UINT64_C(1) << MEMBER_BITS) - 1;
+    const uint64_t number = (UINT64_C(1) << N2_MEMBER_BITS) - 1;
     for (size_t i = 0; i < in->n_members; i++)
         words[i] = (in->members[i].fingerprint & ~number) | i;
     n2_sort(words, in->temp, in->n_members);
@@ -192,14 +191,6 @@ static void select_neighbours(void *context, size_t begin, size_t end, int worke
     }
 }
 
-size_t n2_insert_upper_rows(const struct n2_inserter *in, const uint32_t *nodes, size_t n)
-{
-    size_t rows = 0;
-    for (size_t i = 0; i < n; i++)
-        rows += n2_levels_of(in->levels, *n2_store_label(in->view.store, nodes[i]));
-    return rows;
-}
-
 static int fit(void **memory, size_t *room, size_t need, size_t size)
 {
     if (need <= *room)
@@ -210,8 +201,7 @@ static int fit(void **memory, size_t *room, size_t need, size_t size)
     return *memory ? N2_OK : N2_ERR_NO_MEMORY;
 }
 
-/* Lists the members and makes room for what they find. */
-static int list_members(struct n2_inserter *in, const uint32_t *nodes, size_t n)
+int n2_insert_list(struct n2_inserter *in, const uint32_t *nodes, size_t n)
 {
     in->n_members = n;
     in->n_picked = 0;
@@ -232,11 +222,9 @@ static int list_members(struct n2_inserter *in, const uint32_t *nodes, size_t n)
     return status;
 }
 
-int n2_insert_batch(struct n2_inserter *in, const uint32_t *nodes, size_t n)
+int n2_insert_batch(struct n2_inserter *in)
 {
-    int status = list_members(in, nodes, n);
-    if (status)
-        return status;
+    size_t n = in->n_members;
     n2_team_for(in->team, n, GRAIN, find, in);
     if (N2_LOAD(in->cancel))
         return N2_ERR_CANCELLED;

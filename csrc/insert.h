@@ -27,6 +27,8 @@
 #include "team.h"
 #include "undo.h"
 
+#define N2_MEMBER_BITS 26 /* of a word that is sorted, for the number of a member */
+
 struct n2_inserter {
     /* What is inserted into what; set by the owner. */
     struct n2_view view; /* of the graph; its slack is the inserter's */
@@ -72,13 +74,14 @@ void n2_insert_close(struct n2_inserter *inserter);
 /* Bytes of working memory that an open inserter may use at most. */
 size_t n2_insert_bytes(const struct n2_inserter *inserter);
 
-/* Inserts nodes[n], n <= most, which are not linked. Those found to be duplicates have
- * members[i].equal set and are not linked. Runs on the team's leader. Returns 0, N2_ERR_CANCELLED
- * (nothing changed) or N2_ERR_NO_MEMORY (nothing changed). The graph's columns have room. */
-int n2_insert_batch(struct n2_inserter *inserter, const uint32_t *nodes, size_t n);
+/* Lists nodes[n], n <= most, which are not linked, as the members of the next batch. Their rows
+ * above level 0 will be n_picked. Returns 0 or N2_ERR_NO_MEMORY. */
+int n2_insert_list(struct n2_inserter *inserter, const uint32_t *nodes, size_t n);
 
-/* Rows above level 0 that the nodes will take. */
-size_t n2_insert_upper_rows(const struct n2_inserter *inserter, const uint32_t *nodes, size_t n);
+/* Inserts the listed members. Those found to be duplicates have members[i].equal set and are not
+ * linked. Runs on the team's leader. The graph's columns have room. Returns 0, or N2_ERR_CANCELLED
+ * and nothing is changed. */
+int n2_insert_batch(struct n2_inserter *inserter);
 
 /* Selects the links that stay for every node with slack in use; none is in use afterwards. */
 void n2_insert_trim(struct n2_inserter *inserter);

@@ -13,18 +13,18 @@
 
 /* A link back: level, the node it leads from, the number of the member it leads to. In this order,
  * so that sorting brings together what is written to one row, by members in order. */
-#define MEMBER_BITS 26
 #define NODE_BITS 32
-_Static_assert(N2_MAX_LEVEL < 1 << (64 - MEMBER_BITS - NODE_BITS), "a level fits its bits");
+_Static_assert(N2_MAX_LEVEL < 1 << (64 - N2_MEMBER_BITS - NODE_BITS), "a level fits its bits");
 
 static uint64_t back(uint32_t level, uint32_t from, size_t member)
 {
-    return (uint64_t)level << (MEMBER_BITS + NODE_BITS) | (uint64_t)from << MEMBER_BITS | member;
+    return (uint64_t)level << (N2_MEMBER_BITS + NODE_BITS) | (uint64_t)from << N2_MEMBER_BITS |
+           member;
 }
 
 static uint64_t back_row(uint64_t word) /* level and node */
 {
-    return word >> MEMBER_BITS;
+    return word >> N2_MEMBER_BITS;
 }
 
 static uint64_t *dirty_word(const struct n2_inserter *in, uint32_t node)
@@ -122,7 +122,7 @@ static void link_back(void *context, size_t begin, size_t end, int worker)
         if (in->undo)
             n2_undo_save(in->undo, node, level);
         for (size_t j = i; j < in->n_words && back_row(words[j]) == back_row(words[i]); j++) {
-            size_t member = words[j] & ((UINT64_C(1) << MEMBER_BITS) - 1);
+            size_t member = words[j] & ((UINT64_C(1) << N2_MEMBER_BITS) - 1);
             add_link(in, node, level, in->members[member].node, in->scratches[worker]);
         }
     }

@@ -17,8 +17,10 @@
  *
  * THREADS. Any function may be called on one index from any thread at any time, with two
  * exceptions: n2_free must be the last call on its index, and a struct n2_build belongs to one
- * thread at a time. Searches run in parallel and never wait for a build. Vectors that several
- * threads add get their ids in the order in which the calls take effect.
+ * thread at a time. Searches run in parallel and do not wait for the batches of a build; they wait
+ * for short moments while duplicates are attached at its end, and for longer ones only while the
+ * index moves to a larger range of addresses (at eightfold growth) or a build is undone. Vectors
+ * that several threads add get their ids in the order in which the calls take effect.
  *
  * SAME INPUT, SAME FILE. The same sequence of adds and builds with the same options gives the same
  * index, byte for byte when saved, whatever the number of threads and whatever the instruction set.
@@ -163,9 +165,13 @@ N2_API void n2_build_options_init(struct n2_build_options *options);
 /* Links all vectors that were added and not yet built into the graph; those added while it runs are
  * left for the next build. One build runs at a time on an index: a second one waits for its turn.
  * A build that fails or is cancelled leaves the index as before. `options` may be NULL.
- * Time grows as n log n; memory, beside the index, by about 80 bytes a new vector.
- * Returns 0, or N2_ERR_OPTION, N2_ERR_NO_MEMORY, N2_ERR_CANCELLED, N2_ERR_CORRUPT (a loaded index
- * whose file does not match its checksums), N2_ERR_CLOSED. */
+ * Time grows as n log n for n new vectors, and each build looks once at all links on level 0.
+ * Memory beside the index: 2 max_m0 + 30 bytes a new vector, 8 bytes for every vector there is, the
+ * old rows of those whose links change, and up to 64 MiB. `progress` must not build or close the
+ * index: it would wait for itself.
+ * Returns 0, or N2_ERR_OPTION, N2_ERR_FULL (more than 2^32 - 2 lists above level 0),
+ * N2_ERR_NO_MEMORY, N2_ERR_CANCELLED, N2_ERR_CORRUPT (a loaded index whose file does not match its
+ * checksums), N2_ERR_CLOSED. */
 N2_API int n2_build(struct n2_index *index, const struct n2_build_options *options);
 
 /* The same, step by step, for callers that wait, cancel and report in their own way. */
@@ -225,7 +231,7 @@ N2_API int n2_search_id(struct n2_index *index, uint32_t id, size_t k,
 
 /* `n` searches, `queries[n][dim]`, on options->threads threads (OpenMP). The results of query i
  * stand in out[i * k ...], their number in n_out[i]. A bad query fails the whole call before any
- * search. Returns as n2_search. */
+ * search; what another failure leaves in `out` and `n_out` has no meaning. Returns as n2_search. */
 N2_API int n2_search_batch(struct n2_index *index, const float *queries, size_t n, size_t k,
                            const struct n2_search_options *options, struct n2_neighbor *out,
                            size_t *n_out);
@@ -276,7 +282,8 @@ N2_API int n2_get_stats(struct n2_index *index, struct n2_stats *stats);
 
 /* counts[level][links]: how many nodes of that level have that number of links there. `level` runs
  * to N2_MAX_LEVEL, `links` to the index's max_m0: counts has (N2_MAX_LEVEL + 1) * (max_m0 + 1)
- * numbers, all of which are written. `cancel` (may be NULL) stops the walk when it becomes nonzero.
+ * numbers, all of which are written, if with no meaning after a failure. `cancel` (may be NULL)
+ * stops the walk when it becomes nonzero.
  * Returns 0, N2_ERR_OPTION, N2_ERR_CANCELLED, N2_ERR_CLOSED. */
 N2_API int n2_degrees(struct n2_index *index, uint64_t *counts, const volatile int32_t *cancel);
 
@@ -294,7 +301,8 @@ N2_API int n2_verify(struct n2_index *index, const volatile int32_t *cancel, con
 /* Writes the index, built or not, to `path`, atomically: to a temporary file in the same directory,
  * which is synchronised and renamed. Saving over the file the index is mapped from is allowed. What
  * is added meanwhile is not in the file. The format is specified in FORMAT.md. One failure comes
- * too late to keep an old file: an errno from synchronising the directory, after the renaming.
+ * too late to keep an old file: an errno from synchronising the directory, after the renaming. A
+ * symbolic link is replaced, not followed; what is no regular file (a device) is refused: EINVAL.
  * Returns 0, N2_ERR_OPTION (NULL), an errno (EACCES, ENOSPC, EISDIR, ...), N2_ERR_CORRUPT (the
  * index was loaded from a file that does not match its checksums), N2_ERR_NO_MEMORY, N2_ERR_CLOSED.
  */
@@ -325,7 +333,8 @@ N2_API int n2_load(struct n2_index **index, const char *path,
 
 /* Refuses new calls (N2_ERR_CLOSED), cancels a build under way, waits until every call in progress
  * has returned, and gives the memory back. NULL and a second call are allowed. A build made by
- * n2_build_begin must still be ended with n2_build_end; the wait does not include it. */
+ * n2_build_begin must still be ended with n2_build_end, before n2_free; the wait does not include
+ * it. */
 N2_API void n2_close(struct n2_index *index);
 
 /* n2_close, then frees the handle. No other call may be running or follow. NULL is allowed. */

@@ -18,7 +18,7 @@ void n2_pass_aim(struct n2_build *build, struct n2_graph *graph, struct n2_undo 
 {
     const struct n2_index *index = build->index;
     build->inserter = (struct n2_inserter){
-        .view = {&index->store, graph, NULL, n2_kernels(), build->n_nodes, build->n_nodes},
+        .view = {&index->store, graph, NULL, n2_kernels(), build->n_nodes, build->n_nodes, 0},
         .graph = graph,
         .undo = undo,
         .levels = &build->levels,
@@ -38,12 +38,15 @@ static size_t batch_size(const struct n2_build *build)
     return n2_min(n2_min(size, build->inserter.most), build->n_new - build->n_inserted);
 }
 
-static int upper_room(struct n2_build *build, size_t n)
+/* Makes room above level 0 for the members of the batch. The second graph has as much as the first.
+ */
+static int upper_room(struct n2_build *build)
 {
-    struct n2_graph *graph = build->inserter.graph;
-    size_t rows = graph->n_upper +
-                  n2_insert_upper_rows(&build->inserter, build->order + build->n_inserted, n);
-    return n2_index_grow(build->index, &graph->upper, rows);
+    struct n2_graph *graph = &build->index->graph;
+    uint64_t rows = (uint64_t)graph->n_upper + build->inserter.n_picked;
+    if (build->pass > 0)
+        return N2_OK;
+    return rows >= N2_NONE ? N2_ERR_FULL : n2_index_grow(build->index, &graph->upper, rows);
 }
 
 static void collect_equals(struct n2_build *build)
@@ -120,32 +123,36 @@ static int begin_second_pass(struct n2_build *build)
     return status;
 }
 
-/* Makes the ids of duplicates ids of their originals. `equals` is sorted by node, then id. */
-static void attach_equals(struct n2_build *build, const uint64_t *equals, size_t n)
+/* Makes the ids of duplicates from..to-1 ids of their originals. `equals` is sorted by node, then
+ * id; `place` is where the chain of the one before `from` goes on. Returns the same for the next.
+ */
+static uint32_t *attach_equals(struct n2_build *build, size_t from, size_t to, uint32_t *place)
 {
     struct n2_store *store = &build->index->store;
     struct n2_graph *graph = &build->index->graph;
-    uint32_t *place = NULL; /* where the chain names its next id */
-    for (size_t i = 0; i < n; i++) {
-        uint32_t node = (uint32_t)(equals[i] >> 32), id = (uint32_t)equals[i];
-        if (i == 0 || node != equals[i - 1] >> 32)
+    for (size_t i = from; i < to; i++) {
+        uint32_t node = (uint32_t)(build->equals[i] >> 32), id = (uint32_t)build->equals[i];
+        if (i == 0 || node != build->equals[i - 1] >> 32)
             place = n2_store_label(store, node);
-        while (*place < id) {
-            uint32_t *next = &n2_store_id(store, *place)->next;
-            if (*next <= *place)
+        uint32_t next = *place;
+        while (next < id) {
+            uint32_t *further = &n2_store_id(store, next)->next;
+            if (*further <= next)
                 break; /* a chain that does not ascend is rotten, and may have no end */
-            place = next;
+            place = further;
+            next = *place;
         }
         struct n2_id *entry = n2_store_id(store, id);
         uint32_t own = entry->node;
         n2_graph_write(n2_graph_links0(graph, own), graph->M0, NULL, 0);
         N2_STORE((uint32_t *)(void *)graph->towers.base + own, N2_NONE);
         N2_STORE(n2_graph_height(graph, own), N2_DUPLICATE);
-        *entry = (struct n2_id){node, *place};
+        *entry = (struct n2_id){node, next};
         *place = id;
         place = &entry->next;
         N2_STORE(&graph->n_duplicates, graph->n_duplicates + 1);
     }
+    return place;
 }
 
 /* The last step; it cannot fail half-way. */
@@ -160,9 +167,10 @@ static int finish(struct n2_build *build)
     if (status)
         return status;
     n2_sort(build->equals, build->temp, build->n_equals);
+    uint32_t *place = NULL;
     for (size_t i = 0; i < build->n_equals; i += ATTACH_AT_ONCE) {
         n2_gate_shut(&index->gate);
-        attach_equals(build, build->equals + i, n2_min(build->n_equals - i, ATTACH_AT_ONCE));
+        place = attach_equals(build, i, n2_min(i + ATTACH_AT_ONCE, build->n_equals), place);
         n2_gate_open(&index->gate);
     }
     index->graph.settled = true;
@@ -175,12 +183,11 @@ static int finish(struct n2_build *build)
 static int insert_next(void *argument)
 {
     struct n2_build *build = argument;
-    size_t n = batch_size(build);
-    int status = n2_insert_batch(&build->inserter, build->order + build->n_inserted, n);
+    int status = n2_insert_batch(&build->inserter);
     if (status)
         return status;
     collect_equals(build);
-    build->n_inserted += n;
+    build->n_inserted += build->inserter.n_members;
     if (build->n_inserted < build->n_new)
         return N2_OK;
     n2_insert_trim(&build->inserter);
@@ -191,6 +198,9 @@ static int insert_next(void *argument)
 
 int n2_pass_step(struct n2_build *build)
 {
-    int status = upper_room(build, batch_size(build));
+    const uint32_t *nodes = build->order + build->n_inserted;
+    int status = n2_insert_list(&build->inserter, nodes, batch_size(build));
+    if (!status)
+        status = upper_room(build);
     return status ? status : n2_team_run(build->team, insert_next, build);
 }

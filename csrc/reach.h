@@ -14,7 +14,7 @@ struct n2_reach {
 };
 
 /* Nothing reached yet. Returns 0 or N2_ERR_NO_MEMORY. */
-int n2_reach_open(struct n2_reach *reach, uint32_t n_nodes);
+int n2_reach_open(struct n2_reach *reach, uint32_t n_nodes); /* all have rows */
 void n2_reach_close(struct n2_reach *reach);
 
 /* Reaches `node`, which was not reached, from `parent` (from itself: a start). */

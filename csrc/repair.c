@@ -14,9 +14,12 @@ static uint32_t *spare_place(const struct n2_inserter *in, const struct n2_reach
     uint32_t n = n2_graph_degree(row, M0, reach->n_nodes);
     if (n < M0)
         return &row[n];
-    while (n > 0 && reach->parent[row[n - 1]] == node)
-        n--;
-    return n > 0 ? &row[n - 1] : NULL;
+    for (; n > 0; n--) {
+        uint32_t link = N2_LOAD(&row[n - 1]);
+        if (link >= reach->n_nodes || reach->parent[link] != node)
+            return &row[n - 1];
+    }
+    return NULL;
 }
 
 static bool link_from(const struct n2_inserter *in, struct n2_reach *reach, uint32_t node,

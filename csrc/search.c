@@ -83,10 +83,10 @@ size_t n2_search_width(const struct n2_view *view, size_t k, uint64_t ef)
 }
 
 /* Searches the graph and offers what it finds. */
-static void search_graph(const struct n2_view *view, const struct n2_probe *probe, uint64_t entry,
-                         size_t width, struct n2_scratch *scratch)
+static void search_graph(const struct n2_view *view, const struct n2_probe *probe, size_t width,
+                         struct n2_scratch *scratch)
 {
-    uint64_t start = n2_hnsw_descend(view, probe, entry, 0, scratch);
+    uint64_t start = n2_hnsw_descend(view, probe, view->entry, 0, scratch);
     bool scanned = !n2_hnsw_start(scratch, width, start); /* it was pending a moment ago */
     n2_hnsw_search_layer(view, probe, 0, scratch);
     uint32_t n_ids = N2_ACQUIRE(&view->store->n_ids);
@@ -115,10 +115,11 @@ void n2_search_probe(const struct n2_view *view, const struct n2_probe *probe, s
     struct n2_scan scan = {probe, heap};
     heap->size = 0;
     heap->width = k;
-    uint64_t entry = N2_ACQUIRE(&view->graph->entry);
-    if (entry && N2_LOAD(&view->graph->n_linked) > SCAN_PER_PLACE * width) {
+    if (view->entry && N2_LOAD(&view->graph->n_linked) > SCAN_PER_PLACE * width) {
         scan_pending(view, &scan, &scratch->visited);
-        search_graph(view, probe, entry, width, scratch);
+        struct n2_view linked = *view; /* with every link to what the scan took for linked */
+        linked.n_rows = (uint32_t)n2_min(N2_ACQUIRE(&view->graph->n_rows), view->n_nodes);
+        search_graph(&linked, probe, width, scratch);
         n2_visited_clear(&scratch->visited);
     }
     if (heap->size < k) {

@@ -156,7 +156,7 @@ static int verify(struct n2_index *index, const volatile int32_t *cancel, const 
         .cancel = cancel,
     };
     struct n2_reach reach;
-    int status = n2_reach_open(&reach, v.n_nodes);
+    int status = n2_reach_open(&reach, index->graph.n_rows);
     if (status)
         return status;
     v.seen = n2_alloc_zero(v.n_nodes, sizeof(*v.seen));
