@@ -4,6 +4,8 @@
 #define _GNU_SOURCE 1 /* fork, seteuid, setrlimit */
 #include "support.h"
 
+#include "craft.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -141,6 +143,96 @@ static void test_save_over_mapped(void)
     n2_free(mapped);
     n2_free(reader);
     free(vectors);
+}
+
+/* What stands in the padding of a file never becomes part of an index. */
+static void test_padding(void)
+{
+    enum { N = 100, ROOM = 2 * N };
+    float vectors[N + 1];
+    for (int i = 0; i <= N; i++)
+        vectors[i] = (float)(i * i);
+    struct n2_options options = options_of(N2_L2);
+    struct n2_index *index = index_make(&options, 1, vectors, N, 1);
+    REQUIRE(index != NULL);
+    CHECK_STATUS(0, n2_save(index, temp_path("padding")));
+    n2_free(index);
+    size_t n;
+    unsigned char *file = file_read(temp_path("padding"), &n);
+    struct n2_header header;
+    REQUIRE(craft_header_of(file, n, &header));
+    for (int i = 0; i < N2_N_SECTIONS; i++)
+        memset(file + header.sections[i].offset + header.sections[i].bytes, 0xff, 64);
+    file_write(temp_path("padding"), file, header.file_bytes);
+    free(file);
+    for (int no_map = 0; no_map < 2; no_map++) {
+        index = load(temp_path("padding"), no_map, true);
+        REQUIRE(index != NULL);
+        CHECK_STATUS(0, n2_add(index, vectors + N, 1, NULL));
+        for (int built = 0; built < 2; built++) {
+            struct n2_neighbor found[ROOM];
+            size_t n_found = 0;
+            CHECK_STATUS(0, n2_search(index, vectors + N, ROOM, NULL, found, &n_found));
+            CHECK(n_found == N + 1 && found[0].id == N && found[0].distance == 0);
+            CHECK_STATUS(0, build_on(index, 1));
+        }
+        CHECK_SOUND(index);
+        n2_free(index);
+    }
+}
+
+static bool is_settled(const char *path)
+{
+    size_t n;
+    unsigned char *file = file_read(path, &n);
+    struct n2_header header = {0};
+    CHECK(craft_header_of(file, n, &header));
+    free(file);
+    return header.settled;
+}
+
+/* A file saved while the last pass of a build runs has nothing pending; a build settles it. */
+static void test_saved_while_building(void)
+{
+    uint64_t rng = test_seed;
+    const size_t n = test_scale(1000, 200), dim = 3;
+    float *vectors = data_make(&rng, n, dim, DATA_NORMAL, 0);
+    struct n2_options options = options_of(N2_L2);
+    options.merging = N2_MERGE_LEVEL0;
+    struct n2_index *index = index_make(&options, dim, vectors, n, -1);
+    REQUIRE(index != NULL);
+    struct n2_build *build = NULL;
+    CHECK_STATUS(0, n2_build_begin(&build, index, NULL));
+    uint64_t done = 0, total = 1;
+    while (4 * done < 3 * total)
+        REQUIRE(CHECK_STATUS(0, n2_build_step(build, &done, &total)));
+    CHECK_STATUS(0, n2_save(index, temp_path("unsettled")));
+    n2_build_end(build);
+    n2_free(index);
+    CHECK(!is_settled(temp_path("unsettled")));
+    index = load(temp_path("unsettled"), false, true);
+    REQUIRE(index != NULL);
+    CHECK_STATUS(0, build_on(index, 1));
+    CHECK_STATUS(0, n2_save(index, temp_path("settled")));
+    CHECK(is_settled(temp_path("settled")));
+    CHECK_SOUND(index);
+    n2_free(index);
+    free(vectors);
+}
+
+/* What is no regular file is refused, and stays what it is. */
+static void test_save_over_device(void)
+{
+    const float vector = 1;
+    struct n2_options options = options_of(N2_L2);
+    struct n2_index *index = index_make(&options, 1, &vector, 1, 1);
+    REQUIRE(index != NULL);
+    const char *path = temp_path("fifo");
+    struct stat info;
+    CHECK(mkfifo(path, 0600) == 0);
+    CHECK_STATUS(EINVAL, n2_save(index, path));
+    CHECK(stat(path, &info) == 0 && S_ISFIFO(info.st_mode));
+    n2_free(index);
 }
 
 /* What is no N2 file, and what cannot be opened. */
@@ -305,9 +397,15 @@ static void test_descriptors(void)
 }
 
 static const struct test_case cases[] = {
-    {"round_trip", test_round_trip},   {"save_over_mapped", test_save_over_mapped},
-    {"odd_files", test_odd_files},     {"failed_saves", test_failed_saves},
-    {"permissions", test_permissions}, {"mode", test_mode},
+    {"round_trip", test_round_trip},
+    {"save_over_mapped", test_save_over_mapped},
+    {"padding", test_padding},
+    {"saved_while_building", test_saved_while_building},
+    {"save_over_device", test_save_over_device},
+    {"odd_files", test_odd_files},
+    {"failed_saves", test_failed_saves},
+    {"permissions", test_permissions},
+    {"mode", test_mode},
     {"descriptors", test_descriptors},
 };
 TEST_MAIN(cases)

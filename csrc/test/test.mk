@@ -5,7 +5,7 @@
 # programs test-NAME and the fuzz replays. A run is one program of one variant, maybe under a tool;
 # its output is in build/log/VARIANT-NAME.log.
 
-TESTS := $(filter-out test data support bytes consumer faults alloc grow,\
+TESTS := $(filter-out test data support bytes consumer faults alloc grow late,\
 	$(patsubst csrc/test/%.c,%,$(wildcard csrc/test/*.c)))
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 WRAPPED := malloc calloc realloc posix_memalign aligned_alloc mmap mprotect pthread_create
@@ -36,6 +36,7 @@ endef
 
 LINK_alloc := $(WRAPPED:%=-Wl,--wrap=%)
 LINK_grow := -Wl,--wrap=mmap
+LINK_late := -Wl,--wrap=posix_memalign
 
 $(eval $(call variant,gcc,gcc,-O3 -fopenmp))
 $(eval $(call variant,clang,clang,-O2 -fopenmp))
@@ -61,14 +62,14 @@ $(3:%=run-$(1)$(5)-%): run-$(1)$(5)-%: build/$(1)/test-%
 C_RUNS += $(3:%=run-$(1)$(5)-%)
 endef
 
-$(eval $(call runs,gcc,100,$(TESTS) alloc grow))
+$(eval $(call runs,gcc,100,$(TESTS) alloc grow late))
 $(eval $(call runs,gcc,30,kernels search build,env N2_ISA=scalar,-scalar))
 $(eval $(call runs,clang,30,kernels search build steps threads))
 $(eval $(call runs,threads,50,build steps threads))
-$(eval $(call runs,asan,40,$(filter-out recall,$(TESTS)) grow))
+$(eval $(call runs,asan,40,$(filter-out recall,$(TESTS)) grow late))
 $(eval $(call runs,faults,100,faults))
 $(eval $(call runs,tsan,100,threads,$(TSAN)))
-$(eval $(call runs,tsan,30,steps build search grow,$(TSAN)))
+$(eval $(call runs,tsan,30,steps build search grow late,$(TSAN)))
 $(eval $(call runs,threads,2,api calls kernels search graph build steps file rot alloc,$(VALGRIND),-valgrind))
 $(eval $(call runs,arm64,5,kernels api search build steps file,$(QEMU)))
 
