@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/n2ann/n2/examples/benchmark/measure"
+	"github.com/n2ann/n2/examples/benchmark/peer"
+)
+
+func TestCommandLine(t *testing.T) {
+	for _, test := range []struct {
+		args string
+		ok   bool
+	}{
+		{"data glove-100", true},
+		{"run --data glove-100 --n 1000 --peers n2,hnswlib --out x.jsonl --quick", true},
+		{"run --data glove-100 --k 10,100 --build-limit 5m", true},
+		{"run", false},
+		{"run --data glove-100 --n many", false},
+		{"report does-not-exist.jsonl", false},
+		{"peers", true},
+		{"peer n2", true},
+		{"dance", false},
+	} {
+		var c cli
+		parser, err := kong.New(&c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := parser.Parse(strings.Fields(test.args)); (err == nil) != test.ok {
+			t.Errorf("%s: %v", test.args, err)
+		}
+	}
+}
+
+func TestChoose(t *testing.T) {
+	c := runCommand{Peers: []string{"n2", "faiss", "n2"}, Reference: "hnswlib"}
+	peers, reference, err := c.choose()
+	if err != nil || reference != "hnswlib" {
+		t.Fatal(reference, err)
+	}
+	var names []string
+	for _, p := range peers {
+		names = append(names, p.Name)
+	}
+	if want := []string{"n2", "faiss", "hnswlib"}; !slices.Equal(names, want) {
+		t.Error(names)
+	}
+	c = runCommand{Peers: []string{"all"}, Reference: "none"}
+	peers, reference, err = c.choose()
+	if err != nil || reference != "" || len(peers) != len(peer.All()) {
+		t.Error(len(peers), reference, err)
+	}
+	c = runCommand{Peers: []string{"fais"}, Reference: "none"}
+	if _, _, err := c.choose(); err == nil || !strings.Contains(err.Error(), "faiss-sq8") {
+		t.Error(err)
+	}
+}
+
+func TestPowers(t *testing.T) {
+	for n, want := range map[int][]int{1: {1}, 2: {2, 1}, 3: {3, 2, 1}, 4: {4, 2, 1}, 12: {12, 8, 4, 2, 1}} {
+		if got := powers(n); !slices.Equal(got, want) {
+			t.Errorf("%d: %v", n, got)
+		}
+	}
+}
+
+func TestBarLine(t *testing.T) {
+	p := measure.Progress{Done: 5, Total: 10, What: "searching", Left: 90 * time.Second}
+	if got, want := barLine(p), "[==========          ] 5/10, 1m30s left: searching"; got != want {
+		t.Errorf("%q", got)
+	}
+	if got := barLine(measure.Progress{Left: -1}); got != "[                    ] 0/0, -- left: " {
+		t.Errorf("%q", got)
+	}
+}

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""common.py - the adapter protocol for peers in Python; ../PROTOCOL.md describes it.
+
+An adapter is one file beside this one. It derives a class from Adapter and ends with
+`serve(TheClass)`. Its object holds one index, in which the row of a vector in the base is its id.
+"""
+
+import ctypes
+import gc
+import importlib.metadata
+import json
+import os
+import resource
+import sys
+import time
+import traceback
+
+import numpy as np
+
+
+class Adapter:
+    """What an adapter says and does. Before build or load, serve sets dim, n, metric,
+    params and scratch."""
+
+    package = ""  # the distribution whose version is reported
+    metrics = ("angular", "L2")
+    dim = n = 0
+    metric = ""
+    params = {}
+    scratch = None  # a folder for files that the peer needs to live; the harness removes it
+
+    def build(self, base, threads):
+        """Makes the index of base, float32 [n][dim], with that many threads."""
+        raise NotImplementedError("build")
+
+    def save(self, path):
+        """Writes the index to the file (or folder) path."""
+        raise NotImplementedError("save")
+
+    def load(self, path, mmap):
+        """Reads, or maps, what save wrote."""
+        raise NotImplementedError("load")
+
+    def prepare(self, k, params, threads):
+        """Is called before each run of searches, outside the time that is measured."""
+        self.k, self.search, self.threads = k, params, threads
+
+    def one(self, query):
+        """Returns the ids of the k vectors nearest to query, float32 [dim]."""
+        raise NotImplementedError("single search")
+
+    def batch(self, queries):
+        """Returns the ids for each of queries, float32 [count][dim], by the peer's own batch call."""
+        raise NotImplementedError("batch search")
+
+
+def normalised(rows):
+    """Returns float32 copies of the rows with length 1, for peers that know no angular distance."""
+    lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
+    lengths[lengths == 0] = 1
+    return (rows / lengths).astype(np.float32)
+
+
+def status_bytes(field):
+    """Returns a memory figure of this process, such as VmRSS, in bytes; 0 where there is none."""
+    try:
+        with open("/proc/self/status") as status:
+            for line in status:
+                if line.startswith(field + ":"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0
+
+
+def reset_peak():
+    """Makes VmHWM start again from the memory that is resident now."""
+    try:
+        with open("/proc/self/clear_refs", "w") as f:
+            f.write("5")
+    except OSError:
+        pass
+
+
+def give_back():
+    """Returns freed memory to the system, so that what stays resident is in use."""
+    gc.collect()
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError):
+        pass
+
+
+def cpu_seconds():
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def matrix(rows, count, k):
+    """Returns rows of ids, of any lengths, as int32 [count][k] with -1 where one is missing."""
+    if isinstance(rows, np.ndarray) and rows.shape == (count, k):
+        wide = rows.astype(np.int64)  # wraps the unsigned "none" of some peers to -1
+        wide[(wide < 0) | (wide > 0x7FFFFFFF)] = -1
+        return wide.astype(np.int32)
+    out = np.full((count, k), -1, np.int32)
+    for i, row in enumerate(rows):
+        row = np.asarray(row).astype(np.int64).ravel()[:k]
+        row[(row < 0) | (row > 0x7FFFFFFF)] = -1
+        out[i, : len(row)] = row
+    return out
+
+
+def path_bytes(path):
+    if not os.path.isdir(path):
+        return os.path.getsize(path)
+    return sum(
+        os.path.getsize(os.path.join(folder, name))
+        for folder, _, names in os.walk(path)
+        for name in names
+    )
+
+
+class Server:
+    """Answers one request after the other."""
+
+    def __init__(self, make):
+        self.make = make
+        self.adapter = None
+        self.queries = None
+
+    def fresh(self, request):
+        self.adapter = None
+        gc.collect()
+        a = self.make()
+        a.dim, a.n, a.metric = request["dim"], request["n"], request["metric"]
+        a.params = request.get("params") or {}
+        a.scratch = request.get("scratch")
+        if a.metric not in a.metrics:
+            raise ValueError("metric %s is not supported" % a.metric)
+        self.adapter = a
+
+    def hello(self, request):
+        return {"peer": self.make.__name__, "version": importlib.metadata.version(self.make.package)}
+
+    def build(self, request):
+        self.fresh(request)
+        a = self.adapter
+        give_back()
+        answer = {"rss_before": status_bytes("VmRSS")}
+        base = np.fromfile(request["base"], np.float32, a.n * a.dim).reshape(a.n, a.dim)
+        answer["rss_raw"] = status_bytes("VmRSS")
+        reset_peak()
+        wall, cpu = time.perf_counter(), cpu_seconds()
+        a.build(base, request["threads"])
+        answer["wall_s"] = time.perf_counter() - wall
+        answer["cpu_s"] = cpu_seconds() - cpu
+        answer["rss_peak"] = status_bytes("VmHWM")
+        del base
+        give_back()
+        answer["rss_after"] = status_bytes("VmRSS")
+        return answer
+
+    def save(self, request):
+        wall = time.perf_counter()
+        self.adapter.save(request["path"])
+        wall = time.perf_counter() - wall
+        return {"wall_s": wall, "bytes": path_bytes(request["path"])}
+
+    def load(self, request):
+        self.fresh(request)
+        wall = time.perf_counter()
+        self.adapter.load(request["path"], bool(request.get("mmap")))
+        return {"wall_s": time.perf_counter() - wall}
+
+    def load_queries(self, request):
+        n, dim = request["n"], request["dim"]
+        self.queries = np.fromfile(request["path"], np.float32, n * dim).reshape(n, dim)
+        return {}
+
+    def search(self, request):
+        a, k = self.adapter, request["k"]
+        queries = self.queries[: request.get("limit") or len(self.queries)]
+        if a is None or not len(queries):
+            raise ValueError("search before build and queries")
+        a.prepare(k, request.get("params") or {}, request.get("threads", 1))
+        latencies = []
+        clock = time.perf_counter_ns
+        gc.collect()
+        gc.disable()
+        try:
+            if request["mode"] == "single":
+                one, rows, marks = a.one, [None] * len(queries), [0] * (len(queries) + 1)
+                marks[0] = clock()
+                for i, query in enumerate(queries):
+                    rows[i] = one(query)
+                    marks[i + 1] = clock()
+                wall = (marks[-1] - marks[0]) / 1e9
+                us = np.diff(np.array(marks, np.float64)) / 1e3
+                latencies = [float(p) for p in np.percentile(us, [50, 95, 99])]
+            else:
+                start = clock()
+                rows = a.batch(queries)
+                wall = (clock() - start) / 1e9
+        finally:
+            gc.enable()
+        if len(rows) != len(queries):
+            raise ValueError("%d rows of results for %d queries" % (len(rows), len(queries)))
+        matrix(rows, len(queries), k).tofile(request["out"])
+        return {"wall_s": wall, "latencies_us": latencies, "count": len(queries)}
+
+
+def serve(make):
+    """Answers requests on stdin until there are no more; make is the adapter's class."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print must not be taken for an answer
+    sys.stdout = sys.stderr
+    server = Server(make)
+    ops = {
+        "hello": server.hello,
+        "build": server.build,
+        "save": server.save,
+        "load": server.load,
+        "queries": server.load_queries,
+        "search": server.search,
+        "quit": lambda request: {},
+    }
+    for line in sys.stdin:
+        op = None
+        try:
+            request = json.loads(line)
+            op = request["op"]
+            answer = dict(ops[op](request), ok=True)
+        except Exception as error:  # pylint: disable=broad-exception-caught
+            traceback.print_exc()
+            answer = {"ok": False, "error": "%s: %s" % (type(error).__name__, error)}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+        if op == "quit":
+            break
+    answers.flush()
+    os._exit(0)  # some peers crash when they are torn down, which is not what is measured

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+# peer: {"name": "hnswlib", "version": "0.8.0", "package": "hnswlib", "metrics": ["angular", "L2", "dot"], "build": [{"M": 16, "efConstruction": 200}, {"M": 32, "efConstruction": 200}, {"M": 16, "efConstruction": 500}, {"M": 8, "efConstruction": 200}, {"M": 48, "efConstruction": 500}], "search": {"ef": [10, 20, 40, 80, 120, 200, 400, 800]}, "save": true, "map": false}
+"""hnswlib: HNSW by the authors of the paper."""
+
+import hnswlib
+
+from common import Adapter, serve
+
+SPACES = {"angular": "cosine", "L2": "l2", "dot": "ip"}
+
+
+class Hnswlib(Adapter):
+    package = "hnswlib"
+    metrics = ("angular", "L2", "dot")
+
+    def make(self):
+        self.index = hnswlib.Index(space=SPACES[self.metric], dim=self.dim)
+
+    def build(self, base, threads):
+        self.make()
+        self.index.init_index(
+            max_elements=self.n,
+            M=self.params["M"],
+            ef_construction=self.params["efConstruction"],
+            random_seed=100,
+        )
+        self.index.add_items(base, num_threads=threads)
+
+    def save(self, path):
+        self.index.save_index(path)
+
+    def load(self, path, mmap):
+        self.make()
+        self.index.load_index(path)
+
+    def prepare(self, k, params, threads):
+        super().prepare(k, params, threads)
+        self.index.set_ef(max(k, params["ef"]))
+        self.index.set_num_threads(threads)
+
+    def one(self, query):
+        return self.index.knn_query(query, k=self.k, num_threads=1)[0][0]
+
+    def batch(self, queries):
+        return self.index.knn_query(queries, k=self.k, num_threads=self.threads)[0]
+
+
+serve(Hnswlib)
