@@ -33,11 +33,6 @@ void n2_load_options_init(struct n2_load_options *options)
     INIT(options);
 }
 
-static bool within(int64_t x, int64_t low, int64_t high)
-{
-    return low <= x && x <= high;
-}
-
 /* Replaces zeros by the defaults. Returns 0 or N2_ERR_OPTION. */
 static int complete_options(struct n2_options *o)
 {
@@ -49,18 +44,11 @@ static int complete_options(struct n2_options *o)
         o->merging = N2_MERGE_SKIP;
     if (o->M == 0)
         o->M = DEFAULT_M;
-    if (!within(o->M, 2, N2_MAX_M))
-        return N2_ERR_OPTION;
     if (o->max_m0 == 0)
-        o->max_m0 = 2 * o->M;
+        o->max_m0 = (int32_t)n2_min(2 * (size_t)(uint32_t)o->M, 2 * N2_MAX_M);
     if (o->ef_construction == 0)
         o->ef_construction = DEFAULT_EF_CONSTRUCTION;
-    bool good = within(o->metric, N2_ANGULAR, N2_DOT) &&
-                within(o->selection, N2_HEURISTIC, N2_NAIVE) &&
-                within(o->merging, N2_MERGE_SKIP, N2_MERGE_LEVEL0) &&
-                within(o->max_m0, o->M, 2 * N2_MAX_M) && within(o->ef_construction, 1, N2_MAX_EF) &&
-                o->level_multiplier >= 0 && o->level_multiplier <= 16;
-    return good ? N2_OK : N2_ERR_OPTION;
+    return n2_index_options_hold(o) ? N2_OK : N2_ERR_OPTION;
 }
 
 int n2_create(struct n2_index **index, size_t dim, const struct n2_options *options)

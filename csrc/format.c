@@ -100,14 +100,27 @@ void n2_format_header(struct n2_index *index, struct n2_header *h)
     h->crc = header_crc(h);
 }
 
+void n2_format_options(const struct n2_header *h, struct n2_options *options)
+{
+    *options = (struct n2_options){
+        .size = sizeof(*options),
+        .metric = h->metric,
+        .selection = h->selection,
+        .merging = h->merging,
+        .M = (int32_t)h->M,
+        .max_m0 = (int32_t)h->M0,
+        .ef_construction = (int32_t)h->ef_construction,
+        .level_multiplier = h->level_multiplier,
+        .seed = h->seed,
+    };
+}
+
 static bool parameters_hold(const struct n2_header *h)
 {
+    struct n2_options options;
+    n2_format_options(h, &options);
     return h->element == N2_FLOAT32 && h->dim >= 1 && h->dim <= N2_MAX_DIM &&
-           h->metric >= N2_ANGULAR && h->metric <= N2_DOT && h->selection >= N2_HEURISTIC &&
-           h->selection <= N2_NAIVE && h->merging >= N2_MERGE_SKIP &&
-           h->merging <= N2_MERGE_LEVEL0 && h->M >= 2 && h->M <= N2_MAX_M && h->M0 >= h->M &&
-           h->M0 <= 2 * N2_MAX_M && h->ef_construction >= 1 && h->ef_construction <= N2_MAX_EF &&
-           h->level_multiplier >= 0 && h->level_multiplier <= 16;
+           n2_index_options_hold(&options);
 }
 
 static bool counts_hold(const struct n2_header *h)

@@ -79,6 +79,9 @@ struct n2_column *n2_format_column(struct n2_index *index, int section);
  * the turn; what is added meanwhile is left out. */
 void n2_format_header(struct n2_index *index, struct n2_header *header);
 
+/* The options of the index in a file. */
+void n2_format_options(const struct n2_header *header, struct n2_options *options);
+
 /* Checks a header that was read from a file of file_bytes bytes: everything that can be checked
  * without the payload. Returns 0, N2_ERR_FORMAT, N2_ERR_VERSION, N2_ERR_TRUNCATED, N2_ERR_CORRUPT.
  */

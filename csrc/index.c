@@ -29,6 +29,19 @@ static size_t reserved_nodes(size_t node_bytes, size_t n_nodes)
     return n2_min(n2_max(bytes / node_bytes, n_nodes + n_nodes / 2), N2_MAX_VECTORS);
 }
 
+static bool within(int64_t x, int64_t low, int64_t high)
+{
+    return low <= x && x <= high;
+}
+
+bool n2_index_options_hold(const struct n2_options *o)
+{
+    return within(o->metric, N2_ANGULAR, N2_DOT) && within(o->selection, N2_HEURISTIC, N2_NAIVE) &&
+           within(o->merging, N2_MERGE_SKIP, N2_MERGE_LEVEL0) && within(o->M, 2, N2_MAX_M) &&
+           within(o->max_m0, o->M, 2 * N2_MAX_M) && within(o->ef_construction, 1, N2_MAX_EF) &&
+           o->level_multiplier >= 0 && o->level_multiplier <= 16;
+}
+
 int n2_index_make(struct n2_index **result, size_t dim, const struct n2_options *options,
                   size_t n_nodes)
 {

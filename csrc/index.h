@@ -44,6 +44,10 @@ struct n2_index {
     uint64_t scratch_bytes; /* of all searches */
 };
 
+/* Whether complete options, none of them 0 but level_multiplier and seed, are within their ranges.
+ */
+bool n2_index_options_hold(const struct n2_options *options);
+
 /* Makes an index with room reserved for n_nodes nodes at least. Options are checked and complete.
  * Returns 0 or N2_ERR_NO_MEMORY. */
 int n2_index_make(struct n2_index **index, size_t dim, const struct n2_options *options,

@@ -48,16 +48,8 @@ static int fill_column(struct n2_column *column, int fd, const struct n2_section
 
 static int make_index(struct n2_index **index, const struct n2_header *h)
 {
-    const struct n2_options options = {
-        .metric = h->metric,
-        .selection = h->selection,
-        .merging = h->merging,
-        .M = (int32_t)h->M,
-        .max_m0 = (int32_t)h->M0,
-        .ef_construction = (int32_t)h->ef_construction,
-        .level_multiplier = h->level_multiplier,
-        .seed = h->seed,
-    };
+    struct n2_options options;
+    n2_format_options(h, &options);
     int status = n2_index_make(index, h->dim, &options, h->n_nodes);
     if (status)
         return status;
