@@ -191,14 +191,15 @@ static void select_neighbours(void *context, size_t begin, size_t end, int worke
     }
 }
 
-static int fit(void **memory, size_t *room, size_t need, size_t size)
+/* Memory with room for `need` > 0 objects: `memory`, which has room for *room, or other memory. */
+static void *fit(void *memory, size_t *room, size_t need, size_t size)
 {
     if (need <= *room)
-        return N2_OK;
-    n2_alloc_free(*memory);
-    *memory = n2_alloc(need, size);
-    *room = *memory ? need : 0;
-    return *memory ? N2_OK : N2_ERR_NO_MEMORY;
+        return memory;
+    n2_alloc_free(memory);
+    memory = n2_alloc(need, size);
+    *room = memory ? need : 0;
+    return memory;
 }
 
 int n2_insert_list(struct n2_inserter *in, const uint32_t *nodes, size_t n)
@@ -210,16 +211,11 @@ int n2_insert_list(struct n2_inserter *in, const uint32_t *nodes, size_t n)
         in->members[i] = (struct n2_member){nodes[i], level, N2_NONE, 0, 0, in->n_picked, 0};
         in->n_picked += level;
     }
-    size_t M = in->graph->M, room = in->picked_room * M;
-    int status = fit((void **)&in->picked, &room, in->n_picked * M, sizeof(uint32_t));
-    in->picked_room = room / M;
-    size_t need = n2_max(n * MEETING_PLACES, (n + in->n_picked) * M);
-    room = in->words_room;
-    if (!status)
-        status = fit((void **)&in->words, &in->words_room, need, sizeof(uint64_t));
-    if (!status)
-        status = fit((void **)&in->temp, &room, need, sizeof(uint64_t));
-    return status;
+    size_t M = in->graph->M, n_words = n2_max(n * MEETING_PLACES, (n + in->n_picked) * M);
+    in->picked = fit(in->picked, &in->picked_room, n2_max(in->n_picked, 1), M * sizeof(uint32_t));
+    in->words = fit(in->words, &in->words_room, n2_max(2 * n_words, 1), sizeof(uint64_t));
+    in->temp = in->words ? in->words + n_words : NULL;
+    return in->picked && in->words ? N2_OK : N2_ERR_NO_MEMORY;
 }
 
 int n2_insert_batch(struct n2_inserter *in)
@@ -270,7 +266,6 @@ void n2_insert_close(struct n2_inserter *in)
     n2_alloc_free(in->picked0);
     n2_alloc_free(in->picked);
     n2_alloc_free(in->words);
-    n2_alloc_free(in->temp);
     in->members = NULL;
     in->found = in->words = in->temp = NULL;
     in->picked0 = in->picked = NULL;
@@ -281,5 +276,5 @@ size_t n2_insert_bytes(const struct n2_inserter *in)
     size_t beam = in->ef_construction * sizeof(uint64_t), M = in->graph->M * sizeof(uint32_t);
     return in->most * (sizeof(*in->members) + beam + M) +
            in->view.n_nodes * in->slack.slots.stride + in->view.n_nodes / 8 +
-           2 * in->words_room * sizeof(uint64_t);
+           in->words_room * sizeof(uint64_t);
 }

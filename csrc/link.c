@@ -32,26 +32,34 @@ static uint64_t *dirty_word(const struct n2_inserter *in, uint32_t node)
     return (uint64_t *)(void *)in->dirty.base + node / 64;
 }
 
-void n2_link_select(struct n2_inserter *in, uint32_t node, uint32_t level, uint32_t more,
+void n2_link_choose(struct n2_inserter *in, uint32_t node, uint32_t level, size_t n,
                     struct n2_scratch *scratch)
 {
     uint32_t m;
     uint32_t *row = n2_graph_links(in->graph, node, level, &m);
     uint32_t *nodes = scratch->nodes;
-    size_t n = n2_hnsw_links(&in->view, node, level, nodes);
-    if (more != N2_NONE)
-        nodes[n++] = more;
     struct n2_probe probe;
     n2_store_probe_node(in->view.store, node, in->graph->reach, scratch->query, &probe);
     n2_store_keys(in->view.store, in->view.kernels, &probe, nodes, n, scratch->keys);
     struct n2_queue *queue = &scratch->queue;
-    n2_queue_clear(queue, n);
+    n2_queue_clear(queue, n2_max(n, 1));
     for (size_t i = 0; i < n; i++)
         n2_queue_insert(queue, n2_entry(scratch->keys[i], nodes[i]));
     n = n2_hnsw_select(&in->view, in->selection, in->graph->reach, queue->entries, n, m, scratch);
     for (size_t i = 0; i < n; i++)
         nodes[i] = n2_entry_node(queue->entries[i]);
     n2_graph_write(row, m, nodes, n);
+}
+
+/* Selects anew among a node's links on a level, those in slack included, and `more` (N2_NONE: no
+ * more). */
+static void select_anew(struct n2_inserter *in, uint32_t node, uint32_t level, uint32_t more,
+                        struct n2_scratch *scratch)
+{
+    size_t n = n2_hnsw_links(&in->view, node, level, scratch->nodes);
+    if (more != N2_NONE)
+        scratch->nodes[n++] = more;
+    n2_link_choose(in, node, level, n, scratch);
     if (level == 0)
         memset(n2_slack_slots(&in->slack, node), 0, in->slack.room * sizeof(uint32_t));
 }
@@ -89,7 +97,7 @@ static void add_link(struct n2_inserter *in, uint32_t node, uint32_t level, uint
     if (n < m)
         N2_RELEASE(&row[n], link);
     else if (level > 0 || !append_to_slack(in, node, link))
-        n2_link_select(in, node, level, link, scratch);
+        select_anew(in, node, level, link, scratch);
 }
 
 static void write_own_rows(void *context, size_t begin, size_t end, int worker)
@@ -196,7 +204,7 @@ static void trim(void *context, size_t begin, size_t end, int worker)
         for (uint64_t bits = words[w]; bits; bits &= bits - 1) {
             uint32_t node = (uint32_t)(w * 64 + (size_t)__builtin_ctzll(bits));
             if (n2_slack_slots(&in->slack, node)[0])
-                n2_link_select(in, node, 0, N2_NONE, in->scratches[worker]);
+                select_anew(in, node, 0, N2_NONE, in->scratches[worker]);
         }
         words[w] = 0;
     }

@@ -9,9 +9,8 @@
 /* Links the members that are not duplicates, with the neighbours they selected. */
 void n2_link_members(struct n2_inserter *inserter);
 
-/* Selects anew at most m neighbours of `node` among its links on `level`, those in slack included,
- * and `more` (N2_NONE: no more), and writes them. */
-void n2_link_select(struct n2_inserter *inserter, uint32_t node, uint32_t level, uint32_t more,
+/* Selects a node's links on a level among scratch->nodes[n] and writes its row. */
+void n2_link_choose(struct n2_inserter *inserter, uint32_t node, uint32_t level, size_t n,
                     struct n2_scratch *scratch);
 
 #endif

@@ -1,7 +1,6 @@
 /* load.c - opens a saved index: its sections become the columns.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "alloc.h"
 #include "crc32c.h"
 #include "file.h"
 #include "index.h"

@@ -6,6 +6,8 @@
  */
 #include "merge.h"
 
+#include "link.h"
+
 #define GRAIN 64
 
 struct merging {
@@ -21,24 +23,14 @@ static void merge_node(struct n2_inserter *in, const struct n2_graph *second, ui
     struct n2_view other = *view;
     other.graph = second;
     other.slack = NULL;
-    uint32_t *nodes = scratch->nodes, M0 = in->graph->M0;
+    uint32_t *nodes = scratch->nodes;
     size_t n = n2_hnsw_links(view, node, 0, nodes);
     if (*n2_graph_height(second, node) !=
         0) /* a pass may take for a duplicate what the other did not */
         n += n2_hnsw_links(&other, node, 0, nodes + n);
     n = n2_visited_filter(&scratch->visited, nodes, n, nodes); /* each once */
     n2_visited_clear(&scratch->visited);
-    struct n2_probe probe;
-    n2_store_probe_node(view->store, node, in->graph->reach, scratch->query, &probe);
-    n2_store_keys(view->store, view->kernels, &probe, nodes, n, scratch->keys);
-    n2_queue_clear(&scratch->queue, n2_max(n, 1));
-    for (size_t i = 0; i < n; i++)
-        n2_queue_insert(&scratch->queue, n2_entry(scratch->keys[i], nodes[i]));
-    uint64_t *entries = scratch->queue.entries;
-    n = n2_hnsw_select(view, in->selection, in->graph->reach, entries, n, M0, scratch);
-    for (size_t i = 0; i < n; i++)
-        nodes[i] = n2_entry_node(entries[i]);
-    n2_graph_write(n2_graph_links0(in->graph, node), M0, nodes, n);
+    n2_link_choose(in, node, 0, n, scratch);
 }
 
 static void merge(void *context, size_t begin, size_t end, int worker)

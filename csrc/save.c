@@ -1,7 +1,6 @@
 /* save.c - writes an index to a file.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "alloc.h"
 #include "crc32c.h"
 #include "file.h"
 #include "index.h"

@@ -2,7 +2,6 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "index.h"
-#include "scratch.h"
 
 #include <math.h>
 
