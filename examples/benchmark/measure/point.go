@@ -65,8 +65,8 @@ func (r *runner) point(ctx context.Context, s *stage, p point, running map[int]P
 	r.clock.searched(len(p.entries) * (r.Repeats + 1))
 	var reference *Reference
 	for _, t := range turns {
-		if s.members[t.member].reference && !t.failed && len(t.qps) > 0 {
-			reference = &Reference{Peer: r.Reference, QPS: t.best.qps()}
+		if m := s.members[t.member]; m.reference && !t.failed && len(t.qps) > 0 {
+			reference = &Reference{Peer: r.Reference, Params: m.params, Search: t.search, QPS: t.best.qps()}
 		}
 	}
 	for _, t := range turns {

@@ -59,10 +59,14 @@ type Build struct {
 	Repeat      int            `json:"repeat"`       // 0 is the first
 }
 
-// A Reference is what the reference peer did in the same rounds as the point it belongs to.
+// A Reference is what the reference peer did in the same rounds as the point it belongs to. It is
+// measured again and again beside other peers: how its QPS vary at one point tells how fast the
+// machine was each time.
 type Reference struct {
-	Peer string  `json:"peer"`
-	QPS  float64 `json:"qps"`
+	Peer   string         `json:"peer"`
+	Params map[string]any `json:"params"`
+	Search map[string]any `json:"search"`
+	QPS    float64        `json:"qps"`
 }
 
 // A Search is one point: one index searched in one way.

@@ -19,7 +19,7 @@ func TestRoundTrip(t *testing.T) {
 		{Machine: &m},
 		{Build: &Build{Run: "r", Dataset: "d", N: 5, Params: params, WallS: 1.5, RSSPeak: 1 << 40, Repeat: 2}},
 		{Search: &Search{Run: "r", Search: map[string]any{"ef": 10.0}, K: 10, Mode: "single", QPS: 1e4,
-			Recall: 0.99, Reference: &Reference{"hnswlib", 9e3}}},
+			Recall: 0.99, Reference: &Reference{"hnswlib", map[string]any{"M": 16.0}, map[string]any{"ef": 80.0}, 9e3}}},
 		{Search: &Search{Run: "r", Mode: "batch"}},
 		{Failure: &Failure{Run: "r", Peer: "p", Stage: "build", Reason: "timeout \"x\"\n"}},
 	}
