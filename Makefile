@@ -24,7 +24,7 @@ N2_CFLAGS := -std=c11 -fvisibility=hidden -fPIC -pthread
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
 LIB_SOURCES := $(wildcard csrc/*.c)
 TEST_SOURCES := $(wildcard csrc/test/*.c csrc/fuzz/*.c)
-C_FILES := $(wildcard csrc/*.[ch] csrc/test/*.[ch] csrc/fuzz/*.[ch])
+C_FILES := $(wildcard csrc/*.[ch] csrc/test/*.[ch] csrc/fuzz/*.[ch] examples/benchmark/profile/*.c)
 
 # -fopenmp where the compiler has it; else the library uses plain threads.
 OPENMP ?= $(shell echo 'int main(void) { return 0; }' | \
@@ -42,10 +42,10 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lib test check bench fmt clean install setup
+.PHONY: help demo lib test check bench bench-full fmt clean install setup
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
 
 demo: ## build, save, map and ask an index of word vectors; needs Go and a C compiler only
 	@$(GO) run ./examples/words
@@ -101,7 +101,7 @@ test: setup ## run all tests, C and Go; installs the tools they need
 	$(RUN) --total && exit $$failed
 
 # With the race detector and without; without OpenMP; without cgo, where nothing but errors is left.
-GO_RUNS := run-go-vet run-go-race run-go run-go-noopenmp run-go-nocgo
+GO_RUNS := run-go-vet run-go-race run-go run-go-noopenmp run-go-nocgo run-go-benchmark
 .PHONY: test-go $(GO_RUNS)
 test-go: $(GO_RUNS)
 run-go-vet:
@@ -115,8 +115,31 @@ run-go-noopenmp:
 run-go-nocgo:
 	@CGO_ENABLED=0 $(RUN) go-nocgo $(GO) test -count=1 -v $(GO_PACKAGES)
 
-bench: ## run the benchmarks
-	$(GO) test -run '^$$' -bench . ./go/
+# The harness is a module of its own; its tests need no peer.
+run-go-benchmark:
+	@$(RUN) go-benchmark $(GO) -C examples/benchmark test -count=1 -v ./...
+
+# ---- benchmarks ------------------------------------------------------------------------------
+
+# What the harness needs for peers in Python; it installs those by itself, each where no other sees it.
+bench-setup:
+	@.ci/setup benchmark
+
+BENCHMARK := $(GO) -C examples/benchmark run .
+bench: bench-setup ## measure N2 beside hnswlib on 100,000 word vectors; a table, and plots below build/bench
+	@mkdir -p build/bench
+	@$(BENCHMARK) run --data glove-100 --n 100000 --peers n2 --quick --out $(CURDIR)/build/bench/results.jsonl
+	@$(BENCHMARK) report $(CURDIR)/build/bench/results.jsonl --out $(CURDIR)/build/bench/report
+
+bench-full: bench-setup ## measure all peers on all data sets, in a few hours; to examples/benchmark/results
+	@examples/benchmark/full.sh
+
+# The README's section, its tables and plots, from the results that are committed.
+RESULTS := examples/benchmark/results
+.PHONY: bench-readme bench-setup
+bench-readme:
+	@$(BENCHMARK) report $(patsubst %,$(CURDIR)/%,$(wildcard $(RESULTS)/*.jsonl)) --out $(CURDIR)/$(RESULTS)/report \
+	    --readme $(CURDIR)/README.md --command 'make bench-full'
 
 # ---- checks ----------------------------------------------------------------------------------
 
@@ -137,6 +160,7 @@ check-go:
 	@$(GO) vet $(GO_PACKAGES) ./csrc/...
 	@CGO_ENABLED=0 $(GO) vet $(GO_PACKAGES)
 	@$(GO) run $(STATICCHECK) $(GO_PACKAGES) ./csrc/...
+	@cd examples/benchmark && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./...
 	@$(GO) mod verify > /dev/null
 	@! grep -q '^require' go.mod || { echo "go.mod has requirements"; exit 1; }
 

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -65,8 +66,10 @@ func (c *dataCommand) Run(ctx context.Context) error {
 }
 
 type reportCommand struct {
-	Files []string `arg:"" type:"existingfile" help:"Result files."`
-	Out   string   `help:"Folder to write." default:"report"`
+	Files   []string `arg:"" type:"existingfile" help:"Result files."`
+	Out     string   `help:"Folder to write." default:"report"`
+	Readme  string   `type:"existingfile" help:"Replace the section between the marks in this file, too." placeholder:"FILE"`
+	Command string   `help:"The command that the section says repeats the results."`
 }
 
 func (c *reportCommand) Run() error {
@@ -81,8 +84,25 @@ func (c *reportCommand) Run() error {
 	if err := report.Write(records, c.Out); err != nil {
 		return err
 	}
-	fmt.Println("written to", c.Out)
+	if c.Readme != "" {
+		images, err := filepath.Rel(filepath.Dir(c.Readme), absolute(c.Out))
+		if err != nil {
+			return err
+		}
+		options := report.ReadmeOptions{Images: filepath.ToSlash(images), Command: c.Command}
+		return report.UpdateReadme(c.Readme, records, options)
+	}
+	fmt.Print(report.Summary(records))
+	fmt.Println("Plots and all tables:", filepath.Join(c.Out, "index.html"))
 	return nil
+}
+
+// absolute is the path as it stands, if the working directory is unknown.
+func absolute(path string) string {
+	if full, err := filepath.Abs(path); err == nil {
+		return full
+	}
+	return path
 }
 
 type compareCommand struct {

@@ -22,6 +22,7 @@ func TestCommandLine(t *testing.T) {
 		{"data glove-100", true},
 		{"run --data glove-100 --n 1000 --peers n2,hnswlib --out x.jsonl --quick", true},
 		{"run --data glove-100 --k 10,100 --build-limit 5m", true},
+		{"run --data glove-100 --profile folder --ef 40", true},
 		{"run", false},
 		{"run --data glove-100 --n many", false},
 		{"report does-not-exist.jsonl", false},
@@ -78,6 +79,18 @@ func TestBarLine(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	if got := barLine(measure.Progress{Left: -1}); got != "[                    ] 0/0, -- left: " {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestHeaviest(t *testing.T) {
+	listing := `Ir
+1,000 (100.0%)  PROGRAM TOTALS
+  300 (30.00%)  /x/csrc/hnsw.c:search_layer [/tmp/profile]
+  250 (25.00%)  /x/csrc/kernels.c:dot_rows [/tmp/profile]
+  200 (20.00%)  /x/csrc/visited.h:search_layer [/tmp/profile]
+`
+	if got, want := heaviest(listing), "   50.0 %  search_layer\n   25.0 %  dot_rows"; got != want {
 		t.Errorf("%q", got)
 	}
 }

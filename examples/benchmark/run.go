@@ -36,6 +36,8 @@ type runCommand struct {
 	SearchLimit  time.Duration `help:"Time after which any other request is." default:"10m"`
 	Scratch      string        `help:"Folder for indexes; default: the system's for temporary files."`
 	Log          string        `help:"File for what the peers print." placeholder:"FILE"`
+	Profile      string        `help:"Measure nothing; write callgrind profiles of N2's build and search at one point to this folder." placeholder:"FOLDER"`
+	Ef           int           `help:"The point that --profile looks at." default:"80"`
 }
 
 func (c *runCommand) Run(ctx context.Context) (err error) {
@@ -60,9 +62,15 @@ func (c *runCommand) Run(ctx context.Context) (err error) {
 	if err := c.check(); err != nil {
 		return err
 	}
+	if c.Profile != "" && c.N == 0 {
+		c.N = profileN
+	}
 	set, err := dataset.Open(ctx, c.Data, c.N, os.Stderr)
 	if err != nil {
 		return err
+	}
+	if c.Profile != "" {
+		return profile(ctx, set, 16, 200, c.K[0], c.Ef, c.Profile, os.Stdout)
 	}
 	peers, unfit := measure.Peers(peers, set.Metric)
 	for _, s := range unfit {

@@ -55,6 +55,7 @@ func collect(records []measure.Record) *data {
 			lastBuild[buildKey(*r.Build)] = r.Build.Run
 		}
 	}
+	records = evenOut(records)
 	for _, r := range records {
 		switch {
 		case r.Machine != nil:
@@ -95,6 +96,39 @@ func collect(records []measure.Record) *data {
 		return a.dataset < b.dataset || a.dataset == b.dataset && a.n < b.n
 	})
 	return d
+}
+
+// evenOut corrects speeds for that of the machine, which varies within a run: where the reference,
+// at the same point, was slower beside one peer than at its best, so was that peer, by the same factor.
+func evenOut(records []measure.Record) []measure.Record {
+	beside := func(p *measure.Search) string { // names the point of the reference
+		at := *p
+		at.Peer, at.Params, at.Search = p.Reference.Peer, p.Reference.Params, p.Reference.Search
+		return p.Run + " " + searchKey(at)
+	}
+	known := func(r measure.Record) bool {
+		return r.Search != nil && r.Search.Reference != nil && r.Search.Reference.Search != nil && r.Search.Reference.QPS > 0
+	}
+	best := map[string]float64{}
+	for _, r := range records {
+		if known(r) {
+			key := beside(r.Search)
+			best[key] = max(best[key], r.Search.Reference.QPS)
+		}
+	}
+	even := slices.Clone(records)
+	for i, r := range even {
+		if known(r) {
+			p := *r.Search
+			pace := best[beside(r.Search)] / p.Reference.QPS
+			p.QPS, p.P50, p.P95, p.P99 = p.QPS*pace, p.P50/pace, p.P95/pace, p.P99/pace
+			beside := *p.Reference
+			beside.QPS *= pace
+			p.Reference = &beside
+			even[i] = measure.Record{Search: &p}
+		}
+	}
+	return even
 }
 
 // addMachine keeps the last machine record of each run.

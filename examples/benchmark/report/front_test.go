@@ -5,6 +5,8 @@ package report
 import (
 	"math"
 	"testing"
+
+	"github.com/n2ann/n2/examples/benchmark/measure"
 )
 
 // pts makes points from pairs of recall and QPS.
@@ -107,5 +109,23 @@ func TestLinks(t *testing.T) {
 		if got := label(c.params); got != c.labeled {
 			t.Errorf("label(%v) = %q", c.params, got)
 		}
+	}
+}
+
+func TestEvenOut(t *testing.T) {
+	point := func(peer string, qps, beside float64) measure.Record {
+		return measure.Record{Search: &measure.Search{Run: "r", Dataset: "d", N: 1, Peer: peer, K: 10, Mode: "batch",
+			Threads: 1, QPS: qps, P50: 1 / qps, Search: map[string]any{"ef": 10.0}, Reference: &measure.Reference{
+				Peer: reference, Search: map[string]any{"ef": 10.0}, QPS: beside}}}
+	}
+	got := evenOut([]measure.Record{point("a", 300, 50), point(reference, 50, 50), point("b", 300, 100), point(reference, 100, 100)})
+	for i, want := range []float64{600, 100, 300, 100} {
+		if p := got[i].Search; p.QPS != want || p.P50 != 1/want || p.Reference.QPS != 100 {
+			t.Errorf("point %d: %v", i, *p)
+		}
+	}
+	alone := measure.Record{Search: &measure.Search{Peer: "a", QPS: 5}}
+	if got := evenOut([]measure.Record{alone})[0].Search.QPS; got != 5 {
+		t.Errorf("without a reference: %v", got)
 	}
 }

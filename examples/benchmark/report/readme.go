@@ -99,7 +99,7 @@ func ReadmeSection(records []measure.Record, options ReadmeOptions) (string, err
 		if f, ok := s.recallFigure(oneThread); ok {
 			b.WriteString(picture(f, options.Images))
 		}
-		writeTable(&b, s.searchTable("Queries per second on one thread at recall@10, and ratio", oneThread, nil))
+		writeTable(&b, s.mainSearches())
 		if f, ok := s.memoryFigure(); ok {
 			b.WriteString(folded("Plots of build time and memory", func(b *strings.Builder) {
 				if f, ok := s.buildFigure(); ok {
@@ -108,7 +108,7 @@ func ReadmeSection(records []measure.Record, options ReadmeOptions) (string, err
 				b.WriteString(picture(f, options.Images))
 			}))
 		}
-		writeTable(&b, s.buildTable("Build and memory at M 16, efConstruction 200 or the peer's equivalents, on all cores, and ratios", mostThreads(typical(s.groups()))))
+		writeTable(&b, s.mainBuilds())
 		if tables := s.equalM(); len(tables) > 0 {
 			b.WriteString(folded("Search at equal M", func(b *strings.Builder) {
 				for _, t := range tables {

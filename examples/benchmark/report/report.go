@@ -7,7 +7,8 @@
 // in both recall and speed. Between the points of a front the logarithm of the speed is taken as
 // linear in the recall, which is how the speed at a recall of 0.95 is read, as no point lies exactly
 // there. Ratios are relative to hnswlib, which takes turns with the others in each run, and are
-// taken within a run: a machine that is slower as a whole that day slows both.
+// taken within a run: a machine that is slower as a whole that day slows both. Where its speed varies
+// during a run, speeds are corrected by how fast hnswlib was beside each point.
 //
 // Nothing that failed is left out: each page and section lists the failures and their reasons.
 package report
@@ -58,6 +59,28 @@ func Write(records []measure.Record, dir string) error {
 	return os.WriteFile(filepath.Join(dir, "tables.md"), []byte(markdownPage(sections)), 0o644)
 }
 
+// Summary returns the tables that say most, as Markdown for a terminal: for each data set the speeds
+// at equal recall, then builds and memory.
+func Summary(records []measure.Record) string {
+	var b strings.Builder
+	for _, s := range collect(records).sets {
+		fmt.Fprintf(&b, "%s\n\n", s.title())
+		writeTable(&b, s.mainSearches())
+		writeTable(&b, s.mainBuilds())
+	}
+	return b.String()
+}
+
+// mainSearches and mainBuilds are the two tables that a reader in a hurry needs.
+func (s *set) mainSearches() table {
+	return s.searchTable("Queries per second on one thread at recall@10, and ratio to "+reference, oneThread, nil)
+}
+
+func (s *set) mainBuilds() table {
+	return s.buildTable("Build and memory at M 16, efConstruction 200 or the peer's equivalents, on all cores, and ratios to "+
+		reference, mostThreads(typical(s.groups())))
+}
+
 // section is a chapter of the page.
 type section struct {
 	title   string
@@ -93,8 +116,7 @@ func (s *set) section() section {
 	add(s.recallFigure(oneThread))
 	add(s.buildFigure())
 	add(s.memoryFigure())
-	out.tables = append(out.tables, s.searchTable("Search on one thread: queries per second at recall@10, and the ratio to "+
-		reference, oneThread, nil))
+	out.tables = append(out.tables, s.mainSearches())
 	out.tables = append(out.tables, s.equalM()...)
 	out.tables = append(out.tables, s.buildTable("Build and memory at M 16 or the peer's equivalent, and the ratio to "+reference, typical(s.groups())))
 	out.tables = append(out.tables, s.latencyTable(10, 0.95))

@@ -1,0 +1,38 @@
+#!/bin/sh
+# full.sh - the runs behind the tables and plots of the README, in a few hours.
+# SPDX-License-Identifier: Apache-2.0
+#
+# The results are appended to a file a data set in the folder given, or results/; what is there of
+# the same commit already is not repeated, so a run that was interrupted goes on.
+set -eu
+cd "$(dirname "$0")"
+out=${1:-results}
+mkdir -p "$out"
+
+program=$(mktemp -d)/benchmark
+trap 'rm -rf "${program%/*}"' EXIT
+go build -o "$program" .
+
+# measure FILE ARGUMENT...: one run.
+measure() {
+    file=$1
+    shift
+    "$program" run --repeats 3 --budget 1s --out "$out/$file.jsonl" "$@"
+}
+
+cores=$(getconf _NPROCESSORS_ONLN)
+many=n2,n2-original,nmslib,annoy,faiss,usearch,vsag,symphonyqg
+
+measure glove-100-100k --data glove-100 --n 100000 --peers all --sets 2 --build-threads "$cores"
+measure glove-100-100k --data glove-100 --n 100000 --peers all --sets 1 --build-threads "$cores,1"
+measure fashion-784 --data fashion-784 --peers all --sets 2 --k 10 --build-threads "$cores"
+for set in glove-100 patches-960 sift-128; do
+    measure "$set" --data "$set" --peers "$many" --sets 1 --k 10 --build-threads "$cores"
+    # It builds in one thread, for up to 20 minutes, and would hold up the others.
+    measure "$set" --data "$set" --peers coder-hnsw --sets 1 --k 10 --build-threads "$cores"
+done
+for n in 10000 100000; do # how cost grows, with the whole of it
+    measure sift-128 --data sift-128 --n "$n" --peers n2,symphonyqg --sets 1 --k 10 --build-threads "$cores"
+done
+
+"$program" report "$out"/*.jsonl --out "$out/report"
