@@ -42,6 +42,8 @@ static int complete_options(struct n2_options *o)
         o->selection = N2_HEURISTIC;
     if (o->merging == 0)
         o->merging = N2_MERGE_SKIP;
+    if (o->navigation == 0)
+        o->navigation = N2_NAVIGATE_AUTO;
     if (o->M == 0)
         o->M = DEFAULT_M;
     if (o->max_m0 == 0)
@@ -117,11 +119,10 @@ struct target {
 
 /* Makes the slot's scratch fit for the search, and counts its bytes. */
 static int fit_scratch(struct n2_index *index, struct n2_slot *slot, const struct n2_view *view,
-                       size_t k, uint64_t ef)
+                       size_t k, size_t width)
 {
     size_t before = slot->scratch ? slot->scratch->n_bytes : 0;
-    int status = n2_scratch_fit(&slot->scratch, index->store.dim, view->n_nodes,
-                                n2_search_width(view, k, ef), k);
+    int status = n2_scratch_fit(&slot->scratch, index->store.dim, view->n_nodes, width, k);
     size_t after = slot->scratch ? slot->scratch->n_bytes : 0;
     if (after != before)
         N2_FETCH_ADD(&index->scratch_bytes, after - before);
@@ -129,7 +130,8 @@ static int fit_scratch(struct n2_index *index, struct n2_slot *slot, const struc
 }
 
 static int search_in_slot(struct n2_index *index, struct n2_slot *slot, const struct target *target,
-                          size_t k, uint64_t ef, struct n2_neighbor *out, size_t *n_out)
+                          size_t k, const struct n2_search_options *options,
+                          struct n2_neighbor *out, size_t *n_out)
 {
     const float *query = target->query;
     if (!query) {
@@ -145,12 +147,15 @@ static int search_in_slot(struct n2_index *index, struct n2_slot *slot, const st
     struct n2_view view;
     n2_index_view(index, &view);
     k = n2_min(k, view.n_nodes);
-    status = fit_scratch(index, slot, &view, k, ef);
+    float measured;
+    struct n2_beam beam = n2_search_beam(&view, n2_max(k, 1), options ? options->ef : 0,
+                                         options ? options->recall : 0, &measured);
+    status = fit_scratch(index, slot, &view, k, beam.width);
     if (status)
         return status;
     struct n2_probe probe;
     n2_store_probe_query(&index->store, query, norm, slot->scratch->query, &probe);
-    n2_search_probe(&view, &probe, k, ef, slot->scratch, out, n_out);
+    n2_search_probe(&view, &probe, k, beam, measured, slot->scratch, out, n_out);
     return N2_OK;
 }
 
@@ -158,12 +163,12 @@ static int search_one(struct n2_index *index, const struct target *target, size_
                       const struct n2_search_options *options, struct n2_neighbor *out,
                       size_t *n_out)
 {
-    if (!index || k == 0 || !out || !n_out || (options && options->size < sizeof(*options)))
+    if (!index || k == 0 || !out || !n_out || !n2_search_options_hold(options))
         return N2_ERR_OPTION;
     struct n2_slot *slot = n2_gate_enter(&index->gate);
     if (!slot)
         return N2_ERR_CLOSED;
-    int status = search_in_slot(index, slot, target, k, options ? options->ef : 0, out, n_out);
+    int status = search_in_slot(index, slot, target, k, options, out, n_out);
     n2_gate_leave(&index->gate, slot);
     return status;
 }

@@ -48,11 +48,8 @@ static int search_all(void *argument)
 /* All that can be wrong with a batch, before any search. */
 static int check(const struct batch *b)
 {
-    if (b->k == 0 || (b->options && b->options->size < sizeof(*b->options)) ||
+    if (b->k == 0 || !n2_search_options_hold(b->options) ||
         (b->n > 0 && (!b->out || !b->n_out || (!b->queries && !b->ids))))
-        return N2_ERR_OPTION;
-    int32_t threads = b->options ? b->options->threads : 0;
-    if (threads < 0 || threads > N2_MAX_THREADS)
         return N2_ERR_OPTION;
     if (b->queries)
         return n2_store_check_all(&b->index->store, b->queries, b->n);

@@ -12,11 +12,13 @@
 #include "alloc.h"
 #include "cpu.h"
 #include "hash.h"
+#include "train.h"
 
 #include <errno.h>
 
 #define ORDER_SALT UINT64_C(0x6f72646572) /* makes the order's hash another than the levels' */
-#define GRAIN 16                          /* new nodes for each thread at least */
+#define RETRAIN 4 /* a space is trained anew when there are so many times its vectors */
+#define GRAIN 16  /* new nodes for each thread at least */
 
 /* Lists the pending nodes and sets *n_before to where the nodes linked before end. */
 static int list_pending(struct n2_build *build, uint32_t *n_before)
@@ -76,6 +78,62 @@ static float largest_norm(const struct n2_build *build, float largest)
     return largest;
 }
 
+/* Under dot queries lie far outside the cloud of extended vectors, which codes are made for. */
+static bool wants_codes(const struct n2_index *index)
+{
+    return index->navigation == N2_NAVIGATE_CODES ||
+           (index->navigation == N2_NAVIGATE_AUTO && index->store.metric != N2_DOT);
+}
+
+/* Makes codes for the new nodes, and a new space with codes for all nodes where there is none yet
+ * or it no longer fits. Searches use the index's own until the build is complete. On the leader. */
+static int make_codes(void *argument)
+{
+    struct n2_build *build = argument;
+    struct n2_index *index = build->index;
+    struct n2_space *space = &index->space;
+    int16_t *numbers[N2_MAX_THREADS];
+    for (int i = 0; i < build->n_threads; i++)
+        numbers[i] = build->scratches[i]->coordinates;
+    struct n2_training training = {
+        .store = &index->store,
+        .graph = &index->graph,
+        .kernels = n2_kernels(),
+        .team = build->team,
+        .numbers = numbers,
+        .n_nodes = build->n_nodes,
+        .reach = build->reach,
+        .seed = index->seed,
+        .cancel = &build->cancel,
+        .forced = index->navigation == N2_NAVIGATE_CODES,
+    };
+    bool unfit = false;
+    int status = N2_OK;
+    if (space->n_axes)
+        status = n2_index_grow(index, &space->codes, build->n_nodes);
+    if (!status && space->n_axes)
+        status = n2_train_encode(&training, space, build->order, build->n_new, &unfit);
+    build->retrains = wants_codes(index) && build->n_new > 0 &&
+                      (build->n_nodes / RETRAIN >= space->n_trained ||
+                       (space->n_axes && (unfit || space->reach != build->reach)));
+    if (status || !build->retrains)
+        return status;
+    struct n2_space *trained = &build->trained;
+    status = n2_train(&training, trained);
+    if (status || !trained->n_axes)
+        return status;
+    status = n2_column_commit(&trained->codes, build->n_nodes);
+    if (!status)
+        status = n2_train_encode(&training, trained, NULL, build->n_nodes, &unfit);
+    if (unfit && !training.forced) {
+        float growth = trained->growth;
+        n2_space_release(trained);
+        trained->n_trained = build->n_nodes; /* not to be tried again soon */
+        trained->growth = growth;
+    }
+    return status;
+}
+
 static int prepare(struct n2_build *build, int threads)
 {
     struct n2_index *index = build->index;
@@ -93,6 +151,10 @@ static int prepare(struct n2_build *build, int threads)
         status = n2_index_grow(index, &graph->links0, build->n_nodes);
     if (!status)
         status = n2_index_grow(index, &graph->towers, build->n_nodes);
+    if (!status && index->store.metric == N2_DOT)
+        build->reach = largest_norm(build, graph->reach);
+    if (!status)
+        status = n2_team_run(build->team, make_codes, build);
     n2_pass_aim(build, graph, &build->undo);
     if (!status)
         status = n2_insert_open(&build->inserter);
@@ -100,9 +162,9 @@ static int prepare(struct n2_build *build, int threads)
         status = n2_undo_init(&build->undo, graph, n_before);
     if (status)
         return status;
-    if (index->store.metric == N2_DOT)
-        graph->reach = largest_norm(build, graph->reach);
+    graph->reach = build->reach;
     N2_RELEASE(&graph->n_rows, build->n_nodes);
+    build->n_held = n2_tune_queries(build);
     build->n_passes = index->merging == N2_MERGE_LEVEL0 && build->n_new > 0 ? 2 : 1;
     build->n_total = (uint64_t)build->n_passes * build->n_new;
     N2_STORE(&index->last_threads, build->n_threads);
@@ -157,6 +219,7 @@ static void release(struct n2_build *build)
     n2_insert_close(&build->inserter);
     n2_undo_release(&build->undo);
     n2_graph_release(&build->second);
+    n2_space_release(&build->trained);
     for (int i = 0; i < build->n_threads && build->scratches; i++)
         n2_scratch_free(build->scratches[i]);
     n2_alloc_free(build->scratches);

@@ -23,14 +23,23 @@ struct n2_column *n2_format_column(struct n2_index *index, int section)
         return &index->graph.links0;
     case N2_SECTION_TOWERS:
         return &index->graph.towers;
-    default:
+    case N2_SECTION_UPPER:
         return &index->graph.upper;
+    case N2_SECTION_MEANS:
+        return &index->space.means;
+    case N2_SECTION_AXES:
+        return &index->space.axes;
+    case N2_SECTION_SCALES:
+        return &index->space.scales;
+    default:
+        return &index->space.codes;
     }
 }
 
 /* Rows and bytes of a row of a section, as the header's counts and parameters say. */
 static void section_shape(const struct n2_header *h, int section, uint64_t *rows, uint64_t *stride)
 {
+    uint64_t coordinates = (uint64_t)h->dim + (h->metric == N2_DOT); /* in the space of codes */
     uint64_t row_floats = (uint64_t)h->dim + (h->metric != N2_L2);
     const uint64_t shapes[N2_N_SECTIONS][2] = {
         [N2_SECTION_VECTORS] = {h->n_nodes, 4 * row_floats},
@@ -40,6 +49,10 @@ static void section_shape(const struct n2_header *h, int section, uint64_t *rows
         [N2_SECTION_LINKS0] = {h->n_rows, 4 * (uint64_t)h->M0},
         [N2_SECTION_TOWERS] = {h->n_rows, 4},
         [N2_SECTION_UPPER] = {h->n_upper, 4 * (uint64_t)h->M},
+        [N2_SECTION_MEANS] = {h->n_axes ? coordinates : 0, 4},
+        [N2_SECTION_AXES] = {h->n_axes, n2_space_width(coordinates)},
+        [N2_SECTION_SCALES] = {h->n_axes, 4},
+        [N2_SECTION_CODES] = {h->n_axes ? h->n_rows : 0, n2_space_code_bytes(h->n_axes)},
     };
     *rows = shapes[section][0];
     *stride = shapes[section][1];
@@ -75,6 +88,7 @@ void n2_format_header(struct n2_index *index, struct n2_header *h)
         .metric = index->store.metric,
         .selection = index->selection,
         .merging = index->merging,
+        .navigation = index->navigation,
         .M = graph->M,
         .M0 = graph->M0,
         .ef_construction = (uint32_t)index->ef_construction,
@@ -91,6 +105,14 @@ void n2_format_header(struct n2_index *index, struct n2_header *h)
         .entry_node = n2_entry_point(graph->entry),
         .settled = graph->settled,
         .reach = graph->reach,
+        .n_axes = (uint32_t)index->space.n_axes,
+        .n_trained = index->space.n_trained,
+        .unit = index->space.unit,
+        .shrink = index->space.shrink,
+        .space_reach = index->space.reach,
+        .scale = index->space.scale,
+        .growth = index->space.growth,
+        .tuning = index->tuning,
         .n_sections = N2_N_SECTIONS,
     };
     memcpy(h->magic, N2_MAGIC, sizeof(h->magic));
@@ -107,6 +129,7 @@ void n2_format_options(const struct n2_header *h, struct n2_options *options)
         .metric = h->metric,
         .selection = h->selection,
         .merging = h->merging,
+        .navigation = h->navigation,
         .M = (int32_t)h->M,
         .max_m0 = (int32_t)h->M0,
         .ef_construction = (int32_t)h->ef_construction,
@@ -138,6 +161,33 @@ static bool counts_hold(const struct n2_header *h)
            isfinite(h->reach) && h->reach >= 0;
 }
 
+/* Whether what is said of codes can be. */
+static bool space_holds(const struct n2_header *h)
+{
+    if (!(h->growth >= 0) || !isfinite(h->growth))
+        return false;
+    if (h->n_axes == 0)
+        return h->n_trained <= h->n_nodes && h->unit == 0 && h->shrink == 0 &&
+               h->space_reach == 0 && h->scale == 0;
+    return h->n_axes <= N2_MAX_AXES && h->n_axes <= h->dim + (h->metric == N2_DOT) &&
+           h->n_trained > 0 && h->n_trained <= h->n_nodes && isfinite(h->unit) && h->unit > 0 &&
+           isfinite(h->shrink) && isfinite(h->scale) && h->scale > 0 && h->shrink >= 0 &&
+           isfinite(h->space_reach) &&
+           (h->metric == N2_DOT ? h->space_reach > 0 : h->space_reach == 0);
+}
+
+static bool tuning_holds(const struct n2_header *h)
+{
+    const struct n2_tuning *t = &h->tuning;
+    bool holds =
+        t->n_linked <= h->n_nodes && isfinite(t->growth) && (t->n_linked == 0 || t->growth >= 1);
+    for (size_t i = 0; i < N2_TUNE_KS; i++)
+        for (size_t j = 0; j < N2_TUNE_STEPS; j++)
+            holds = holds && t->recall[i][j] >= 0 && t->recall[i][j] <= 1 &&
+                    t->measured[i][j] >= 0 && isfinite(t->measured[i][j]);
+    return holds;
+}
+
 int n2_format_check(const struct n2_header *h, uint64_t file_bytes)
 {
     if (memcmp(h->magic, N2_MAGIC, sizeof(h->magic)) != 0)
@@ -148,7 +198,8 @@ int n2_format_check(const struct n2_header *h, uint64_t file_bytes)
         return N2_ERR_CORRUPT;
     if (h->must_understand)
         return N2_ERR_VERSION;
-    if (!parameters_hold(h) || !counts_hold(h) || h->n_sections != N2_N_SECTIONS)
+    if (!parameters_hold(h) || !counts_hold(h) || !space_holds(h) || !tuning_holds(h) ||
+        h->n_sections != N2_N_SECTIONS)
         return N2_ERR_CORRUPT;
     struct n2_section sections[N2_N_SECTIONS];
     uint64_t trailer_offset = lay_out(h, sections);

@@ -1,4 +1,4 @@
-/* format.h - the layout of N2 files, version 1. FORMAT.md is the specification.
+/* format.h - the layout of N2 files, version 2. FORMAT.md is the specification.
  * SPDX-License-Identifier: Apache-2.0
  *
  * header | section 0 | section 1 | ... | trailer. Sections are the columns of an index, each at a
@@ -8,10 +8,10 @@
 #ifndef N2_FORMAT_H
 #define N2_FORMAT_H
 
-#include "base.h"
+#include "tune.h"
 
 #define N2_MAGIC "\x89N2\r\n\x1a\n\0" /* 8 bytes; catches 7-bit and text-mode transfers */
-#define N2_FORMAT_VERSION 1
+#define N2_FORMAT_VERSION 2
 #define N2_SECTION_ALIGN 65536 /* the largest page in use */
 #define N2_FLOAT32 1           /* element type */
 
@@ -23,6 +23,10 @@ enum n2_section_kind {
     N2_SECTION_LINKS0,
     N2_SECTION_TOWERS,
     N2_SECTION_UPPER,
+    N2_SECTION_MEANS,
+    N2_SECTION_AXES,
+    N2_SECTION_SCALES,
+    N2_SECTION_CODES,
     N2_N_SECTIONS
 };
 
@@ -53,8 +57,12 @@ struct n2_header {
     uint32_t entry_height, entry_node; /* height 0: no graph */
     uint32_t settled;                  /* 1: every linked node can be reached on level 0 */
     float reach;
+    uint32_t n_axes, n_trained; /* of struct n2_space; n_axes 0: no codes */
+    float unit, shrink, space_reach, scale, growth;
     uint32_t n_sections;
     uint32_t n_level[N2_MAX_LEVEL + 1];
+    int32_t navigation;
+    struct n2_tuning tuning;
     struct n2_section sections[N2_N_SECTIONS];
     uint32_t reserved; /* 0 */
     uint32_t crc;      /* CRC-32C of all bytes before */
@@ -66,7 +74,7 @@ struct n2_trailer {
 };
 
 _Static_assert(sizeof(struct n2_section) == 24, "no padding");
-_Static_assert(sizeof(struct n2_header) == 448, "no padding");
+_Static_assert(sizeof(struct n2_header) == 872, "no padding");
 _Static_assert(sizeof(struct n2_trailer) == 4 * N2_N_SECTIONS + 4, "no padding");
 
 struct n2_index;

@@ -9,6 +9,8 @@
 
 #define CACHE_LINE 64
 #define PREFETCH_LINES 8 /* of each vector; the processor's own prefetcher follows from there */
+#define AT_ONCE 2        /* nodes expanded in one step */
+#define SOON 4           /* places ahead in the queue whose links are asked for */
 
 N2_INLINE size_t copy_links(const uint32_t *row, uint32_t m, uint32_t n_rows, uint32_t *out)
 {
@@ -43,13 +45,15 @@ size_t n2_hnsw_links(const struct n2_view *view, uint32_t node, uint32_t level, 
     return links(view, node, level, out);
 }
 
-N2_INLINE void prefetch_vectors(const struct n2_store *store, const uint32_t *nodes, size_t n)
+/* Asks for what n2_view_keys will read. */
+N2_INLINE void prefetch(const struct n2_view *view, const uint32_t *nodes, size_t n)
 {
-    size_t bytes = n2_min(store->vectors.stride, PREFETCH_LINES * CACHE_LINE);
+    const struct n2_column *column = view->space ? &view->space->codes : &view->store->vectors;
+    size_t bytes = n2_min(column->stride, PREFETCH_LINES * CACHE_LINE);
     for (size_t i = 0; i < n; i++) {
-        const char *vector = (const char *)n2_store_vector(store, nodes[i]);
+        const unsigned char *row = n2_column_row(column, nodes[i]);
         for (size_t at = 0; at < bytes; at += CACHE_LINE)
-            N2_PREFETCH(vector + at);
+            N2_PREFETCH(row + at);
     }
 }
 
@@ -57,14 +61,14 @@ uint64_t n2_hnsw_descend(const struct n2_view *view, const struct n2_probe *prob
                          uint32_t level, struct n2_scratch *scratch)
 {
     uint32_t node = n2_entry_point(entry), key;
-    n2_store_keys(view->store, view->kernels, probe, &node, 1, &key);
+    n2_view_keys(view, probe, &node, 1, &key);
     uint64_t best = n2_entry(key, node);
     for (uint32_t l = n2_entry_height(entry) - 1; l > level; l--) {
         for (uint64_t from = UINT64_MAX; from != best;) { /* strictly nearer each time: it ends */
             from = best;
             size_t n = links(view, n2_entry_node(from), l, scratch->nodes);
-            prefetch_vectors(view->store, scratch->nodes, n);
-            n2_store_keys(view->store, view->kernels, probe, scratch->nodes, n, scratch->keys);
+            prefetch(view, scratch->nodes, n);
+            n2_view_keys(view, probe, scratch->nodes, n, scratch->keys);
             for (size_t i = 0; i < n; i++) {
                 uint64_t next = n2_entry(scratch->keys[i], scratch->nodes[i]);
                 best = next < best ? next : best;
@@ -74,29 +78,64 @@ uint64_t n2_hnsw_descend(const struct n2_view *view, const struct n2_probe *prob
     return best;
 }
 
-bool n2_hnsw_start(struct n2_scratch *scratch, size_t width, uint64_t entry)
+bool n2_hnsw_start(struct n2_scratch *scratch, struct n2_beam beam, uint64_t entry)
 {
     uint32_t node = n2_entry_node(entry), fresh;
-    n2_queue_clear(&scratch->queue, width);
+    n2_queue_clear(&scratch->queue, beam);
     n2_queue_insert(&scratch->queue, entry);
     return n2_visited_filter(&scratch->visited, &node, 1, &fresh) == 1;
+}
+
+/* The largest key that the queue's beam lets in. */
+N2_INLINE uint32_t bound_of(const struct n2_view *view, const struct n2_queue *queue)
+{
+    const struct n2_beam *beam = &queue->beam;
+    if (beam->stretch <= 0 || queue->size < beam->rank)
+        return UINT32_MAX;
+    return n2_view_stretch(view, n2_entry_key(queue->entries[beam->rank - 1]), beam->stretch);
+}
+
+/* Asks for a node's links on level 0. */
+N2_INLINE void prefetch_links(const struct n2_graph *graph, uint32_t node)
+{
+    const unsigned char *row = (const unsigned char *)n2_graph_links0(graph, node);
+    for (size_t at = 0; at < n2_min(graph->links0.stride, PREFETCH_LINES * CACHE_LINE);
+         at += CACHE_LINE)
+        N2_PREFETCH(row + at);
+}
+
+/* Inserts what was measured, and asks for the links of what will be expanded soon. */
+N2_INLINE void insert(const struct n2_view *view, uint32_t level, uint32_t bound, size_t n,
+                      struct n2_scratch *scratch)
+{
+    struct n2_queue *queue = &scratch->queue;
+    for (size_t i = 0; i < n; i++) {
+        if (scratch->keys[i] > bound)
+            continue;
+        size_t at = n2_queue_insert(queue, n2_entry(scratch->keys[i], scratch->nodes[i]));
+        if (level == 0 && at < queue->next + SOON)
+            prefetch_links(view->graph, scratch->nodes[i]);
+    }
 }
 
 void n2_hnsw_search_layer(const struct n2_view *view, const struct n2_probe *probe, uint32_t level,
                           struct n2_scratch *scratch)
 {
     struct n2_queue *queue = &scratch->queue;
-    uint32_t *nodes = scratch->nodes, *keys = scratch->keys;
-    uint32_t node;
-    while (n2_queue_expand(queue, &node)) {
-        size_t n = links(view, node, level, nodes);
-        n = n2_visited_filter(&scratch->visited, nodes, n, nodes);
-        prefetch_vectors(view->store, nodes, n);
-        if (queue->next < queue->size && level == 0) /* likely to be expanded next */
-            N2_PREFETCH(n2_graph_links0(view->graph, n2_entry_node(queue->entries[queue->next])));
-        n2_store_keys(view->store, view->kernels, probe, nodes, n, keys);
-        for (size_t i = 0; i < n; i++)
-            n2_queue_insert(queue, n2_entry(keys[i], nodes[i]));
+    uint32_t node, bound = UINT32_MAX;
+    while (n2_queue_expand(queue, bound, &node)) {
+        size_t n = 0;
+        int expanded = 0;
+        do {
+            uint32_t *nodes = scratch->nodes + n;
+            n +=
+                n2_visited_filter(&scratch->visited, nodes, links(view, node, level, nodes), nodes);
+        } while (++expanded < AT_ONCE && n2_queue_expand(queue, bound, &node));
+        prefetch(view, scratch->nodes, n);
+        n2_view_keys(view, probe, scratch->nodes, n, scratch->keys);
+        scratch->n_measured += n;
+        insert(view, level, bound, n, scratch);
+        bound = bound_of(view, queue);
     }
 }
 
@@ -104,15 +143,15 @@ void n2_hnsw_search_layer(const struct n2_view *view, const struct n2_probe *pro
 static bool is_covered(const struct n2_view *view, float reach, uint64_t candidate,
                        const uint64_t *taken, size_t n, struct n2_scratch *scratch)
 {
-    enum { AT_ONCE = 4 };
+    enum { GROUP = 4 };
     struct n2_probe probe;
-    n2_store_probe_node(view->store, n2_entry_node(candidate), reach, scratch->centre, &probe);
-    uint32_t nodes[AT_ONCE], keys[AT_ONCE];
-    for (size_t i = 0; i < n; i += AT_ONCE) {
-        size_t m = n2_min(n - i, AT_ONCE);
+    n2_view_probe_node(view, n2_entry_node(candidate), reach, scratch->centre, &probe);
+    uint32_t nodes[GROUP], keys[GROUP];
+    for (size_t i = 0; i < n; i += GROUP) {
+        size_t m = n2_min(n - i, GROUP);
         for (size_t j = 0; j < m; j++)
             nodes[j] = n2_entry_node(taken[i + j]);
-        n2_store_keys(view->store, view->kernels, &probe, nodes, m, keys);
+        n2_view_keys(view, &probe, nodes, m, keys);
         for (size_t j = 0; j < m; j++)
             if (keys[j] <= n2_entry_key(candidate))
                 return true;

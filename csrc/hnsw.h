@@ -4,32 +4,8 @@
 #ifndef N2_HNSW_H
 #define N2_HNSW_H
 
-#include "graph.h"
 #include "scratch.h"
-#include "store.h"
-
-/* Room for links on level 0 beyond M0, which nodes have while a build runs: `room` slots a node,
- * each a node plus 1, ended by the first 0. In use only where the node's row proper is full. */
-struct n2_slack {
-    struct n2_column slots;
-    uint32_t room;
-};
-
-N2_INLINE uint32_t *n2_slack_slots(const struct n2_slack *slack, uint32_t node)
-{
-    return (uint32_t *)(void *)slack->slots.base + (size_t)node * slack->room;
-}
-
-/* What a search looks at: nodes from n_nodes on do not exist for it, links end where one leads to a
- * node from n_rows on. */
-struct n2_view {
-    const struct n2_store *store;
-    const struct n2_graph *graph;
-    const struct n2_slack *slack; /* NULL except for a build */
-    const struct n2_kernels *kernels;
-    uint32_t n_nodes, n_rows; /* n_rows <= n_nodes */
-    uint64_t entry;           /* of the graph; its node is below n_rows. Builds do not use it */
-};
+#include "view.h"
 
 /* Copies the node's links on a level to out[N2_MAX_DEGREE]; returns their number. */
 size_t n2_hnsw_links(const struct n2_view *view, uint32_t node, uint32_t level, uint32_t *out);
@@ -41,13 +17,14 @@ uint64_t n2_hnsw_descend(const struct n2_view *view, const struct n2_probe *prob
                          uint32_t level, struct n2_scratch *scratch);
 
 /* SEARCH-LAYER (Algorithm 2): from the nodes in scratch->queue, which are also in scratch->visited,
- * finds the queue's width nearest to the probe. They are in the queue then. */
+ * finds those nearest to the probe, as many and as far as the queue's beam says. They are in the
+ * queue then. */
 void n2_hnsw_search_layer(const struct n2_view *view, const struct n2_probe *probe, uint32_t level,
                           struct n2_scratch *scratch);
 
-/* Puts one entry into an empty queue of that width and into the visited set; returns whether it was
+/* Puts one entry into an empty queue of that beam and into the visited set; returns whether it was
  * new there. */
-bool n2_hnsw_start(struct n2_scratch *scratch, size_t width, uint64_t entry);
+bool n2_hnsw_start(struct n2_scratch *scratch, struct n2_beam beam, uint64_t entry);
 
 /* SELECT-NEIGHBORS (Algorithms 3 and 4): of candidates[n], ascending by distance to one centre,
  * chooses at most M and moves them to the front; returns their number. The

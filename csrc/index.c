@@ -37,9 +37,11 @@ static bool within(int64_t x, int64_t low, int64_t high)
 bool n2_index_options_hold(const struct n2_options *o)
 {
     return within(o->metric, N2_ANGULAR, N2_DOT) && within(o->selection, N2_HEURISTIC, N2_NAIVE) &&
-           within(o->merging, N2_MERGE_SKIP, N2_MERGE_LEVEL0) && within(o->M, 2, N2_MAX_M) &&
-           within(o->max_m0, o->M, 2 * N2_MAX_M) && within(o->ef_construction, 1, N2_MAX_EF) &&
-           o->level_multiplier >= 0 && o->level_multiplier <= 16;
+           within(o->merging, N2_MERGE_SKIP, N2_MERGE_LEVEL0) &&
+           within(o->navigation, N2_NAVIGATE_AUTO, N2_NAVIGATE_VECTORS) &&
+           within(o->M, 2, N2_MAX_M) && within(o->max_m0, o->M, 2 * N2_MAX_M) &&
+           within(o->ef_construction, 1, N2_MAX_EF) && o->level_multiplier >= 0 &&
+           o->level_multiplier <= 16;
 }
 
 int n2_index_make(struct n2_index **result, size_t dim, const struct n2_options *options,
@@ -51,6 +53,7 @@ int n2_index_make(struct n2_index **result, size_t dim, const struct n2_options 
     memset(index, 0, sizeof(*index));
     index->selection = options->selection;
     index->merging = options->merging;
+    index->navigation = options->navigation;
     index->ef_construction = (size_t)options->ef_construction;
     index->level_multiplier = options->level_multiplier;
     index->seed = options->seed;
@@ -110,6 +113,7 @@ void n2_close(struct n2_index *index)
         return;
     n2_store_release(&index->store);
     n2_graph_release(&index->graph);
+    n2_space_release(&index->space);
     for (size_t i = 0; i < N2_SLOTS; i++) {
         n2_scratch_free(index->gate.slots[i].scratch);
         index->gate.slots[i].scratch = NULL;
@@ -136,8 +140,16 @@ void n2_index_view(const struct n2_index *index, struct n2_view *view)
     uint64_t entry = N2_ACQUIRE(&index->graph.entry);
     uint32_t n_rows = N2_ACQUIRE(&index->graph.n_rows);
     uint32_t n_nodes = N2_ACQUIRE(&index->store.n_nodes);
-    *view =
-        (struct n2_view){&index->store, &index->graph, NULL, n2_kernels(), n_nodes, n_rows, entry};
+    *view = (struct n2_view){
+        .store = &index->store,
+        .space = index->space.n_axes ? &index->space : NULL,
+        .graph = &index->graph,
+        .tuning = index->tuning.n_linked ? &index->tuning : NULL,
+        .kernels = n2_kernels(),
+        .n_nodes = n_nodes,
+        .n_rows = n_rows,
+        .entry = entry,
+    };
 }
 
 /* The columns that an added vector needs. */

@@ -18,16 +18,19 @@
 #include "hnsw.h"
 #include "origin.h"
 #include "store.h"
+#include "tune.h"
 
 struct n2_index {
     /* Fixed when the index is made. */
-    int32_t selection, merging;
+    int32_t selection, merging, navigation;
     size_t ef_construction;
     double level_multiplier; /* 0: the default */
     uint64_t seed;
 
     struct n2_store store;
     struct n2_graph graph;
+    struct n2_space space;   /* with the codes of all linked nodes; replaced with the gate shut */
+    struct n2_tuning tuning; /* replaced with the gate shut */
     struct n2_origin origin; /* the file it was loaded from, until checked */
 
     struct n2_gate gate;

@@ -31,7 +31,8 @@ static uint32_t *picked_row(const struct n2_inserter *in, const struct n2_member
 static void search_level(const struct n2_inserter *in, const struct n2_probe *probe, uint64_t start,
                          uint32_t level, struct n2_scratch *scratch)
 {
-    n2_hnsw_start(scratch, in->ef_construction, start);
+    struct n2_beam beam = {in->ef_construction, level ? in->graph->M : in->graph->M0, in->stretch};
+    n2_hnsw_start(scratch, beam, start);
     n2_hnsw_search_layer(&in->view, probe, level, scratch);
     n2_visited_clear(&scratch->visited);
     for (size_t i = 0; i < scratch->queue.size; i++)
@@ -50,7 +51,7 @@ static uint32_t equal_candidate(const struct n2_inserter *in, const struct n2_me
                                 const struct n2_probe *probe, const struct n2_queue *queue)
 {
     uint32_t self;
-    n2_store_keys(in->view.store, in->view.kernels, probe, &member->node, 1, &self);
+    n2_view_keys(&in->view, probe, &member->node, 1, &self);
     for (size_t i = 0; i < queue->size && n2_entry_key(queue->entries[i]) <= self; i++) {
         uint32_t node = n2_entry_node(queue->entries[i]);
         if (n2_entry_key(queue->entries[i]) == self &&
@@ -76,7 +77,7 @@ static void find(void *context, size_t begin, size_t end, int worker)
         if (!entry)
             continue;
         struct n2_probe probe;
-        n2_store_probe_node(in->view.store, member->node, graph->reach, scratch->query, &probe);
+        n2_view_probe_node(&in->view, member->node, graph->reach, scratch->query, &probe);
         uint32_t level = (uint32_t)n2_min(member->level, n2_entry_height(entry) - 1);
         uint64_t start = n2_hnsw_descend(&in->view, &probe, entry, level, scratch);
         for (uint32_t l = level; l > 0; l--) {
@@ -160,7 +161,7 @@ static void add_mates(const struct n2_inserter *in, size_t i, const struct n2_pr
     }
     n = n2_visited_filter(&scratch->visited, mates, n, mates); /* each once */
     n2_visited_clear(&scratch->visited);
-    n2_store_keys(in->view.store, in->view.kernels, probe, mates, n, keys);
+    n2_view_keys(&in->view, probe, mates, n, keys);
     for (size_t m = 0; m < n; m++)
         n2_queue_insert(&scratch->queue, n2_entry(keys[m], mates[m]));
 }
@@ -177,8 +178,8 @@ static void select_neighbours(void *context, size_t begin, size_t end, int worke
         if (member->equal != N2_NONE)
             continue;
         struct n2_probe probe;
-        n2_store_probe_node(in->view.store, member->node, in->graph->reach, scratch->query, &probe);
-        n2_queue_clear(queue, in->ef_construction);
+        n2_view_probe_node(&in->view, member->node, in->graph->reach, scratch->query, &probe);
+        n2_queue_clear(queue, (struct n2_beam){.width = in->ef_construction});
         queue->size = member->n_found;
         memcpy(queue->entries, in->found + i * in->ef_construction,
                member->n_found * sizeof(uint64_t));

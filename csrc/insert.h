@@ -39,6 +39,7 @@ struct n2_inserter {
     struct n2_scratch **scratches; /* one a thread, fit for `width` and the view */
     int32_t selection;
     size_t ef_construction;
+    float stretch;         /* of the beams of insertions, see n2_beam */
     const int32_t *cancel; /* not 0: batches end early, unlinked */
 
     /* Its own. */

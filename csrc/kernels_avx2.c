@@ -75,7 +75,98 @@ AVX2 static void dot_rows(const float *query, const float *rows, size_t stride,
         out[i] = distance(false, query, rows + (size_t)nodes[i] * stride, dim);
 }
 
-const struct n2_kernels n2_kernels_avx2 = {"avx2", l2_rows, dot_rows};
+/* sum + the squared differences of 32 bytes, in eight words. */
+AVX2_INLINE __m256i code_step(__m256i sum, const uint8_t *a, const uint8_t *b)
+{
+    __m256i d = _mm256_sub_epi8(_mm256_loadu_si256((const __m256i *)(const void *)a),
+                                _mm256_loadu_si256((const __m256i *)(const void *)b));
+    d = _mm256_abs_epi8(d);
+    return _mm256_add_epi32(sum,
+                            _mm256_madd_epi16(_mm256_maddubs_epi16(d, d), _mm256_set1_epi16(1)));
+}
+
+/* The sums of the words of a, b, c and d. */
+AVX2_INLINE __m128i fold_words(__m256i a, __m256i b, __m256i c, __m256i d)
+{
+    __m256i four = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+    return _mm_add_epi32(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1));
+}
+
+/* Four codes at once: their loads overlap, and they share one folding. */
+AVX2_INLINE void code_rows_of(size_t bytes, const uint8_t *code, const uint8_t *codes,
+                              const uint32_t *nodes, size_t n, uint32_t *out)
+{
+    for (size_t i = 0; i < n; i += 4) {
+        const uint8_t *x[4];
+        for (size_t r = 0; r < 4; r++)
+            x[r] = codes + (size_t)nodes[n2_min(i + r, n - 1)] * bytes;
+        __m256i sum[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
+                          _mm256_setzero_si256()};
+        for (size_t j = 0; j < bytes; j += 32)
+            for (size_t r = 0; r < 4; r++)
+                sum[r] = code_step(sum[r], code + j, x[r] + j);
+        uint32_t four[4];
+        _mm_storeu_si128((__m128i *)(void *)four, fold_words(sum[0], sum[1], sum[2], sum[3]));
+        memcpy(out + i, four, n2_min(n - i, 4) * sizeof(*four));
+    }
+}
+
+/* The loops of the usual lengths are unrolled. */
+AVX2 static void code_rows(const uint8_t *code, const uint8_t *codes, size_t bytes,
+                           const uint32_t *nodes, size_t n, uint32_t *out)
+{
+    if (bytes == N2_CODE_UNIT)
+        code_rows_of(N2_CODE_UNIT, code, codes, nodes, n, out);
+    else if (bytes == 2 * N2_CODE_UNIT)
+        code_rows_of(2 * N2_CODE_UNIT, code, codes, nodes, n, out);
+    else
+        code_rows_of(bytes, code, codes, nodes, n, out);
+}
+
+AVX2 static void quantise(const float *vector, float factor, const float *mean, float scale,
+                          float limit, size_t n, int16_t *out)
+{
+    const __m256 f = _mm256_set1_ps(factor), s = _mm256_set1_ps(scale);
+    const __m256 top = _mm256_set1_ps(limit), bottom = _mm256_set1_ps(-limit);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m256 y = _mm256_mul_ps(_mm256_loadu_ps(vector + i), f);
+        y = _mm256_mul_ps(_mm256_sub_ps(y, _mm256_loadu_ps(mean + i)), s);
+        y = _mm256_min_ps(_mm256_max_ps(y, bottom), top); /* of NaN and another: the other */
+        __m256i whole = _mm256_cvtps_epi32(y);
+        __m128i halves =
+            _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+        _mm_storeu_si128((__m128i *)(void *)(out + i), halves);
+    }
+    for (; i < n; i++)
+        out[i] = n2_quantise_one(vector[i], factor, mean[i], scale, limit);
+}
+
+/* Four rows at once share what is loaded of x, and one folding. */
+AVX2 static void project(const int16_t *x, const int8_t *rows, size_t width, size_t n_rows,
+                         int32_t *out)
+{
+    for (size_t j = 0; j < n_rows; j += 4) {
+        const int8_t *row[4];
+        for (size_t r = 0; r < 4; r++)
+            row[r] = rows + n2_min(j + r, n_rows - 1) * width;
+        __m256i sum[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
+                          _mm256_setzero_si256()};
+        for (size_t i = 0; i < width; i += 16) {
+            __m256i of_x = _mm256_loadu_si256((const __m256i *)(const void *)(x + i));
+            for (size_t r = 0; r < 4; r++) {
+                __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(row[r] + i));
+                sum[r] =
+                    _mm256_add_epi32(sum[r], _mm256_madd_epi16(_mm256_cvtepi8_epi16(bytes), of_x));
+            }
+        }
+        int32_t four[4];
+        _mm_storeu_si128((__m128i *)(void *)four, fold_words(sum[0], sum[1], sum[2], sum[3]));
+        memcpy(out + j, four, n2_min(n_rows - j, 4) * sizeof(*four));
+    }
+}
+
+const struct n2_kernels n2_kernels_avx2 = {"avx2", l2_rows, dot_rows, code_rows, quantise, project};
 #else
 typedef int n2_kernels_avx2_unused; /* a translation unit holds at least one declaration */
 #endif

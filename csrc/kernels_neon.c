@@ -56,7 +56,46 @@ static void dot_rows(const float *query, const float *rows, size_t stride, const
         out[i] = distance(false, query, rows + (size_t)nodes[i] * stride, dim);
 }
 
-const struct n2_kernels n2_kernels_neon = {"neon", l2_rows, dot_rows};
+static uint32_t code_distance(const uint8_t *a, const uint8_t *b, size_t bytes)
+{
+    uint32x4_t sum = vdupq_n_u32(0);
+    for (size_t j = 0; j < bytes; j += 16) {
+        uint8x16_t d = vabdq_u8(vld1q_u8(a + j), vld1q_u8(b + j));
+        uint16x8_t squares = vmull_u8(vget_low_u8(d), vget_low_u8(d)); /* two fit: 2 * 127^2 */
+        squares = vmlal_u8(squares, vget_high_u8(d), vget_high_u8(d));
+        sum = vpadalq_u16(sum, squares);
+    }
+    return vaddvq_u32(sum);
+}
+
+static void code_rows(const uint8_t *code, const uint8_t *codes, size_t bytes,
+                      const uint32_t *nodes, size_t n, uint32_t *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = code_distance(code, codes + (size_t)nodes[i] * bytes, bytes);
+}
+
+static void quantise(const float *vector, float factor, const float *mean, float scale, float limit,
+                     size_t n, int16_t *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = n2_quantise_one(vector[i], factor, mean[i], scale, limit);
+}
+
+static void project(const int16_t *x, const int8_t *rows, size_t width, size_t n_rows, int32_t *out)
+{
+    for (size_t j = 0; j < n_rows; j++) {
+        int32x4_t low = vdupq_n_s32(0), high = low;
+        for (size_t i = 0; i < width; i += 8) {
+            int16x8_t a = vmovl_s8(vld1_s8(rows + j * width + i)), b = vld1q_s16(x + i);
+            low = vmlal_s16(low, vget_low_s16(a), vget_low_s16(b));
+            high = vmlal_s16(high, vget_high_s16(a), vget_high_s16(b));
+        }
+        out[j] = vaddvq_s32(vaddq_s32(low, high));
+    }
+}
+
+const struct n2_kernels n2_kernels_neon = {"neon", l2_rows, dot_rows, code_rows, quantise, project};
 #else
 typedef int n2_kernels_neon_unused; /* a translation unit holds at least one declaration */
 #endif

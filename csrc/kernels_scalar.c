@@ -52,4 +52,34 @@ static void dot_rows(const float *query, const float *rows, size_t stride, const
         out[i] = dot(query, rows + (size_t)nodes[i] * stride, dim);
 }
 
-const struct n2_kernels n2_kernels_scalar = {"scalar", l2_rows, dot_rows};
+static void code_rows(const uint8_t *code, const uint8_t *codes, size_t bytes,
+                      const uint32_t *nodes, size_t n, uint32_t *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        const uint8_t *other = codes + (size_t)nodes[i] * bytes;
+        uint32_t sum = 0;
+        for (size_t j = 0; j < bytes; j++)
+            sum += (uint32_t)((code[j] - other[j]) * (code[j] - other[j]));
+        out[i] = sum;
+    }
+}
+
+static void quantise(const float *vector, float factor, const float *mean, float scale, float limit,
+                     size_t n, int16_t *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = n2_quantise_one(vector[i], factor, mean[i], scale, limit);
+}
+
+static void project(const int16_t *x, const int8_t *rows, size_t width, size_t n_rows, int32_t *out)
+{
+    for (size_t j = 0; j < n_rows; j++) {
+        int32_t sum = 0;
+        for (size_t i = 0; i < width; i++)
+            sum += x[i] * rows[j * width + i];
+        out[j] = sum;
+    }
+}
+
+const struct n2_kernels n2_kernels_scalar = {"scalar",  l2_rows,  dot_rows,
+                                             code_rows, quantise, project};

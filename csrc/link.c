@@ -39,10 +39,10 @@ void n2_link_choose(struct n2_inserter *in, uint32_t node, uint32_t level, size_
     uint32_t *row = n2_graph_links(in->graph, node, level, &m);
     uint32_t *nodes = scratch->nodes;
     struct n2_probe probe;
-    n2_store_probe_node(in->view.store, node, in->graph->reach, scratch->query, &probe);
-    n2_store_keys(in->view.store, in->view.kernels, &probe, nodes, n, scratch->keys);
+    n2_view_probe_node(&in->view, node, in->graph->reach, scratch->query, &probe);
+    n2_view_keys(&in->view, &probe, nodes, n, scratch->keys);
     struct n2_queue *queue = &scratch->queue;
-    n2_queue_clear(queue, n2_max(n, 1));
+    n2_queue_clear(queue, (struct n2_beam){.width = n2_max(n, 1)});
     for (size_t i = 0; i < n; i++)
         n2_queue_insert(queue, n2_entry(scratch->keys[i], nodes[i]));
     n = n2_hnsw_select(&in->view, in->selection, in->graph->reach, queue->entries, n, m, scratch);

@@ -31,6 +31,8 @@ static int read_header(int fd, uint64_t file_bytes, struct n2_header *header,
 
 static int fill_column(struct n2_column *column, int fd, const struct n2_section *section, bool map)
 {
+    if (section->bytes == 0)
+        return N2_OK;
     size_t rows = section->bytes / section->stride;
     if (!n2_column_fits(column, rows)) {
         int status = n2_column_move(column, rows);
@@ -62,6 +64,21 @@ static int make_index(struct n2_index **index, const struct n2_header *h)
     graph->settled = h->settled != 0;
     graph->reach = h->reach;
     memcpy(graph->n_level, h->n_level, sizeof(h->n_level));
+    if (h->n_axes) {
+        struct n2_space *space = &(*index)->space;
+        status = n2_space_init(space, h->dim + (h->metric == N2_DOT), h->n_axes, h->n_nodes);
+        if (status) {
+            n2_free(*index);
+            return status;
+        }
+        space->unit = h->unit;
+        space->shrink = h->shrink;
+        space->reach = h->space_reach;
+        space->scale = h->scale;
+    }
+    (*index)->space.n_trained = h->n_trained;
+    (*index)->space.growth = h->growth;
+    (*index)->tuning = h->tuning;
     (*index)->store.n_nodes = h->n_nodes;
     (*index)->store.n_ids = h->n_ids;
     return N2_OK;

@@ -110,12 +110,23 @@ enum n2_merging {
              time and twice the graph memory while building, for better recall */
 };
 
+/* What builds and searches compare while they walk through the graph. The nearest that a walk finds
+ * are always ranked by the vectors themselves. */
+enum n2_navigation {
+    N2_NAVIGATE_AUTO = 1,   /* codes, unless the metric is dot or a sample of the vectors shows them
+                               to be too coarse */
+    N2_NAVIGATE_CODES = 2,  /* codes wherever there can be some: a byte for each of at most 512
+                               directions in which the vectors vary most */
+    N2_NAVIGATE_VECTORS = 3 /* the vectors: a slower build and slower searches, less memory */
+};
+
 /* Options of a new index. Zero in any field (after n2_options_init) means the default. */
 struct n2_options {
     size_t size;             /* sizeof(struct n2_options); set by n2_options_init */
     int32_t metric;          /* enum n2_metric; default N2_ANGULAR */
     int32_t selection;       /* enum n2_selection; default N2_HEURISTIC */
     int32_t merging;         /* enum n2_merging; default N2_MERGE_SKIP */
+    int32_t navigation;      /* enum n2_navigation; default N2_NAVIGATE_AUTO */
     int32_t M;               /* links a new node makes on each level, 2..N2_MAX_M; default 16 */
     int32_t max_m0;          /* links a node may hold on level 0, M..2*N2_MAX_M; default 2 M.
                                 Above level 0 it may hold M. */
@@ -165,13 +176,16 @@ N2_API void n2_build_options_init(struct n2_build_options *options);
 /* Links all vectors that were added and not yet built into the graph; those added while it runs are
  * left for the next build. One build runs at a time on an index: a second one waits for its turn.
  * A build that fails or is cancelled leaves the index as before. `options` may be NULL.
- * Time grows as n log n for n new vectors, and each build looks once at all links on level 0.
- * Memory beside the index: 2 max_m0 + 30 bytes a new vector, 8 bytes for every vector there is, the
- * old rows of those whose links change, and up to 64 MiB. `progress` must not build or close the
- * index: it would wait for itself.
- * Returns 0, or N2_ERR_OPTION, N2_ERR_FULL (more than 2^32 - 2 lists above level 0),
- * N2_ERR_NO_MEMORY, N2_ERR_CANCELLED, N2_ERR_CORRUPT (a loaded index whose file does not match its
- * checksums), N2_ERR_CLOSED. */
+ * The first build, and later ones when the index has grown fourfold or its codes no longer fit,
+ * train codes on a sample (enum n2_navigation). A build that adds a quarter to what is linked, 800
+ * vectors at least, also measures which search gives which recall, on some of the new vectors
+ * before they are linked: see n2_search_options. Time grows as n log n for n new vectors, and each
+ * build looks once at all links on level 0. Memory beside the index: 2 max_m0 + 30 bytes a new
+ * vector, 8 bytes for every vector there is, the old rows of those whose links change, and up to 64
+ * MiB. `progress` must not build or close the index: it would wait for itself. Returns 0, or
+ * N2_ERR_OPTION, N2_ERR_FULL (more than 2^32 - 2 lists above level 0), N2_ERR_NO_MEMORY,
+ * N2_ERR_CANCELLED, N2_ERR_CORRUPT (a loaded index whose file does not match its checksums),
+ * N2_ERR_CLOSED. */
 N2_API int n2_build(struct n2_index *index, const struct n2_build_options *options);
 
 /* The same, step by step, for callers that wait, cancel and report in their own way. */
@@ -204,9 +218,13 @@ struct n2_neighbor {
 };
 
 struct n2_search_options {
-    size_t size; /* sizeof(struct n2_search_options) */
-    uint64_t ef; /* width of the beam: how many candidates the search keeps, k at least; larger is
-                    slower and finds more of the true neighbours. 0 = default: 200 + 4 k */
+    size_t size;  /* sizeof(struct n2_search_options) */
+    uint64_t ef;  /* width of the beam: how many candidates the search keeps, k at least; larger is
+                     slower and finds more of the true neighbours. 0 = as `recall` asks */
+    float recall; /* without ef, the share of the true neighbours to be found, 0..1; 0 = default:
+                     0.95. What it takes was measured by the last large build, on vectors like
+                     those of the index; where none did (few vectors, or dot without codes) the beam
+                     is 200 + 4 k wide */
     int32_t threads; /* of a batch: 1..N2_MAX_THREADS; 0 = as many as there are processors */
 };
 
@@ -264,17 +282,18 @@ struct n2_stats {
     uint64_t dim, n_vectors; /* n_vectors: all that were added */
     uint64_t n_pending;      /* of those, not yet built */
     uint64_t n_duplicates;   /* of those, built as equal, bit for bit, to an earlier one */
-    int32_t metric, selection, merging, M, max_m0, ef_construction;
+    int32_t metric, selection, merging, navigation, M, max_m0, ef_construction;
+    uint32_t code_axes; /* bytes of a code that carry information; 0: walks compare the vectors */
     double level_multiplier;
     uint64_t seed;
-    int32_t max_level;                           /* of the graph; -1 without one */
-    uint32_t entry_id;                           /* id of the entry point; UINT32_MAX without one */
-    uint64_t n_level[N2_MAX_LEVEL + 1];          /* nodes of the graph whose highest level is i */
-    uint64_t vector_bytes, link_bytes, id_bytes; /* of the index proper */
-    uint64_t scratch_bytes;                      /* of searches and of a build under way */
-    uint64_t mapped_bytes; /* of those, backed by the file it was loaded from */
-    int32_t threads;       /* that the last build used; 0 before the first */
-    const char *kernel;    /* instruction set of the kernels in use, see n2_set_isa; static */
+    int32_t max_level;                  /* of the graph; -1 without one */
+    uint32_t entry_id;                  /* id of the entry point; UINT32_MAX without one */
+    uint64_t n_level[N2_MAX_LEVEL + 1]; /* nodes of the graph whose highest level is i */
+    uint64_t vector_bytes, code_bytes, link_bytes, id_bytes; /* of the index proper */
+    uint64_t scratch_bytes; /* of searches and of a build under way */
+    uint64_t mapped_bytes;  /* of those, backed by the file it was loaded from */
+    int32_t threads;        /* that the last build used; 0 before the first */
+    const char *kernel;     /* instruction set of the kernels in use, see n2_set_isa; static */
 };
 
 /* Fills *stats, in constant time. Returns 0, N2_ERR_OPTION (NULL or size 0), N2_ERR_CLOSED. */

@@ -17,8 +17,14 @@
 void n2_pass_aim(struct n2_build *build, struct n2_graph *graph, struct n2_undo *undo)
 {
     const struct n2_index *index = build->index;
+    const struct n2_space *space = n2_pass_space(build);
     build->inserter = (struct n2_inserter){
-        .view = {&index->store, graph, NULL, n2_kernels(), build->n_nodes, build->n_nodes, 0},
+        .view = {.store = &index->store,
+                 .space = space->n_axes ? space : NULL,
+                 .graph = graph,
+                 .kernels = n2_kernels(),
+                 .n_nodes = build->n_nodes,
+                 .n_rows = build->n_nodes},
         .graph = graph,
         .undo = undo,
         .levels = &build->levels,
@@ -26,6 +32,7 @@ void n2_pass_aim(struct n2_build *build, struct n2_graph *graph, struct n2_undo 
         .scratches = build->scratches,
         .selection = index->selection,
         .ef_construction = index->ef_construction,
+        .stretch = space->growth,
         .cancel = &build->cancel,
     };
 }
@@ -35,7 +42,8 @@ static size_t batch_size(const struct n2_build *build)
 {
     size_t share = build->inserter.graph->n_linked / BATCH_SHARE;
     size_t size = n2_min(n2_max(build->n_inserted, 1), n2_max(share, LEAST_BATCH));
-    return n2_min(n2_min(size, build->inserter.most), build->n_new - build->n_inserted);
+    size_t left = build->n_new - build->n_inserted, held = build->pass == 0 ? build->n_held : 0;
+    return n2_min(n2_min(size, build->inserter.most), left > held ? left - held : left);
 }
 
 /* Makes room above level 0 for the members of the batch. The second graph has as much as the first.
@@ -173,6 +181,19 @@ static int finish(struct n2_build *build)
         place = attach_equals(build, i, n2_min(i + ATTACH_AT_ONCE, build->n_equals), place);
         n2_gate_open(&index->gate);
     }
+    if (build->retrains || build->n_held > 0) {
+        n2_gate_shut(&index->gate);
+        if (build->retrains) {
+            struct n2_space old = index->space;
+            index->space = build->trained;
+            build->trained = old; /* to be released with the build */
+        }
+        if (build->n_held > 0)
+            index->tuning = build->tuning;
+        if (build->shrink > 0)
+            index->space.shrink = build->shrink;
+        n2_gate_open(&index->gate);
+    }
     index->graph.settled = true;
     N2_RELEASE(&index->graph.first_pending, build->n_nodes);
     build->done = true;
@@ -183,7 +204,14 @@ static int finish(struct n2_build *build)
 static int insert_next(void *argument)
 {
     struct n2_build *build = argument;
-    int status = n2_insert_batch(&build->inserter);
+    int status = N2_OK;
+    if (build->pass == 0 && build->n_held > 0 &&
+        build->n_new - build->n_inserted == build->n_held) {
+        n2_insert_trim(&build->inserter);
+        status = n2_tune(build, build->order + build->n_inserted, build->n_held, &build->tuning);
+    }
+    if (!status)
+        status = n2_insert_batch(&build->inserter);
     if (status)
         return status;
     collect_equals(build);

@@ -23,6 +23,12 @@ struct n2_build {
     int n_passes, pass;
     uint64_t n_total; /* nodes to be inserted in all passes */
 
+    float reach;             /* R of store.h, under dot */
+    bool retrains;           /* `trained` replaces the index's space when the build is complete */
+    struct n2_space trained; /* may be none: then vectors are compared */
+    size_t n_held; /* of the new nodes, those that are queries for tune.h before they are linked */
+    float shrink;  /* of its space; 0: not known better */
+    struct n2_tuning tuning;     /* replaces the index's, if n_held > 0 */
     struct n2_inserter inserter; /* of this pass */
     struct n2_undo undo;
     struct n2_graph second;  /* of the second pass */
@@ -35,6 +41,12 @@ struct n2_build {
 
 /* Sets the owner's fields of the build's inserter, for that graph. */
 void n2_pass_aim(struct n2_build *build, struct n2_graph *graph, struct n2_undo *undo);
+
+/* The space in which the build compares nodes; it may be none. */
+N2_INLINE struct n2_space *n2_pass_space(struct n2_build *build)
+{
+    return build->retrains ? &build->trained : &build->index->space;
+}
 
 /* Does the next batch, and what follows the last. The caller has the index's turn. Returns
  * 0, N2_ERR_NO_MEMORY or N2_ERR_CANCELLED; the graph is fit to be searched or undone then. */

@@ -43,27 +43,37 @@ N2_INLINE uint32_t n2_entry_node(uint64_t entry)
     return (uint32_t)entry >> 1;
 }
 
-struct n2_queue {
-    uint64_t *entries; /* ascending; room for `width` */
-    size_t size;
-    size_t width; /* ef: what falls behind the first `width` is dropped */
-    size_t next;  /* all before it are expanded */
+/* How far a search looks. The paper's beam alone has a fixed width; a search that stops by distance
+ * looks at what is nearer than a multiple of the distance of the best so far: few nodes where the
+ * nearest stand out, many where they do not (distance-adaptive beam search, arXiv 2505.15636). */
+struct n2_beam {
+    size_t width;  /* ef: candidates kept */
+    size_t rank;   /* the candidate, counted from 1, that the bound is a multiple of */
+    float stretch; /* that multiple, of squared distances; 0: there is no bound */
 };
 
-N2_INLINE void n2_queue_clear(struct n2_queue *queue, size_t width)
+struct n2_queue {
+    uint64_t *entries; /* ascending; room for beam.width */
+    size_t size;
+    size_t next; /* all before it are expanded */
+    struct n2_beam beam;
+};
+
+N2_INLINE void n2_queue_clear(struct n2_queue *queue, struct n2_beam beam)
 {
     queue->size = 0;
-    queue->width = width;
     queue->next = 0;
+    queue->beam = beam;
 }
 
-/* Inserts an entry, unless `width` nearer ones are there. */
-N2_INLINE void n2_queue_insert(struct n2_queue *queue, uint64_t entry)
+/* Inserts an entry, unless as many nearer ones as the beam is wide are there. Returns its place;
+ * that behind the last if it was not inserted. */
+N2_INLINE size_t n2_queue_insert(struct n2_queue *queue, uint64_t entry)
 {
     uint64_t *e = queue->entries;
-    if (queue->size == queue->width) {
+    if (queue->size == queue->beam.width) {
         if (entry >= e[queue->size - 1])
-            return;
+            return queue->size;
         queue->size--;
     }
     size_t at = 0;
@@ -77,16 +87,18 @@ N2_INLINE void n2_queue_insert(struct n2_queue *queue, uint64_t entry)
     queue->size++;
     if (at < queue->next)
         queue->next = at;
+    return at;
 }
 
-/* Marks the nearest entry not yet expanded, and sets *node to its node. False if there is none. */
-N2_INLINE bool n2_queue_expand(struct n2_queue *queue, uint32_t *node)
+/* Marks the nearest entry not yet expanded, and sets *node to its node. False if there is none
+ * whose key is `bound` at most. */
+N2_INLINE bool n2_queue_expand(struct n2_queue *queue, uint32_t bound, uint32_t *node)
 {
     size_t i = queue->next;
     while (i < queue->size && (queue->entries[i] & 1))
         i++;
     queue->next = i;
-    if (i == queue->size)
+    if (i == queue->size || n2_entry_key(queue->entries[i]) > bound)
         return false;
     *node = n2_entry_node(queue->entries[i]);
     queue->entries[i] |= 1;

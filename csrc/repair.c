@@ -42,9 +42,9 @@ static void adopt(const struct n2_inserter *in, struct n2_reach *reach, uint32_t
 {
     struct n2_scratch *scratch = in->scratches[0];
     struct n2_probe probe;
-    n2_store_probe_node(in->view.store, orphan, in->graph->reach, scratch->query, &probe);
+    n2_view_probe_node(&in->view, orphan, in->graph->reach, scratch->query, &probe);
     uint64_t start = n2_hnsw_descend(&in->view, &probe, in->graph->entry, 0, scratch);
-    n2_hnsw_start(scratch, in->ef_construction, start);
+    n2_hnsw_start(scratch, (struct n2_beam){.width = in->ef_construction}, start);
     n2_hnsw_search_layer(&in->view, &probe, 0, scratch);
     n2_visited_clear(&scratch->visited);
     for (size_t i = 0; i < scratch->queue.size; i++)

@@ -4,6 +4,7 @@
 #include "scratch.h"
 
 #include "alloc.h"
+#include "space.h"
 
 static struct n2_scratch *make(size_t dim)
 {
@@ -13,15 +14,18 @@ static struct n2_scratch *make(size_t dim)
     s->dim = dim;
     s->query = n2_alloc_aligned(dim, sizeof(float));
     s->centre = n2_alloc_aligned(dim, sizeof(float));
+    s->coordinates = n2_alloc_aligned(n2_space_width(dim + 1), sizeof(int16_t));
+    s->code = n2_alloc_aligned(1, N2_MAX_AXES);
     s->nodes = n2_alloc_aligned(N2_MAX_DEGREE, sizeof(uint32_t));
     s->keys = n2_alloc_aligned(N2_MAX_DEGREE, sizeof(uint32_t));
     s->visited.seen = n2_alloc_aligned(N2_VISITED_REMEMBERED, sizeof(uint32_t));
-    if (!s->query || !s->centre || !s->nodes || !s->keys || !s->visited.seen) {
+    if (!s->query || !s->centre || !s->coordinates || !s->code || !s->nodes || !s->keys ||
+        !s->visited.seen) {
         n2_scratch_free(s);
         return NULL;
     }
-    s->n_bytes = sizeof(*s) + 2 * dim * sizeof(float) +
-                 (2 * N2_MAX_DEGREE + N2_VISITED_REMEMBERED) * sizeof(uint32_t);
+    s->n_bytes = sizeof(*s) + 2 * dim * sizeof(float) + n2_space_width(dim + 1) * sizeof(int16_t) +
+                 N2_MAX_AXES + (2 * N2_MAX_DEGREE + N2_VISITED_REMEMBERED) * sizeof(uint32_t);
     return s;
 }
 
@@ -75,6 +79,8 @@ void n2_scratch_free(struct n2_scratch *s)
     n2_alloc_free(s->heap.words);
     n2_alloc_free(s->query);
     n2_alloc_free(s->centre);
+    n2_alloc_free(s->coordinates);
+    n2_alloc_free(s->code);
     n2_alloc_free(s->nodes);
     n2_alloc_free(s->keys);
     n2_alloc_free(s);

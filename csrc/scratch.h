@@ -10,14 +10,17 @@
 
 /* Nodes that one step looks at: the links of a node on level 0 (2 M, while building half as many
  * again and one more), or those of two such lists. */
-#define N2_MAX_DEGREE (4 * N2_MAX_M)
+#define N2_MAX_DEGREE (6 * N2_MAX_M + 2)
 
 struct n2_scratch {
     struct n2_visited visited;
     struct n2_queue queue;  /* candidates */
     struct n2_heap heap;    /* results */
     float *query, *centre;  /* [dim] each, for two probes */
+    int16_t *coordinates;   /* [n2_space_width] of the query, rounded */
+    uint8_t *code;          /* [N2_MAX_AXES] of the query */
     uint32_t *nodes, *keys; /* [N2_MAX_DEGREE] each, what one step measures */
+    size_t n_measured;      /* distances, counted up by walks on level 0 */
     size_t dim;
     size_t queue_room, heap_room;
     size_t n_bytes; /* of all of these */

@@ -8,8 +8,15 @@
  */
 #include "search.h"
 
-/* The default beam. On 340,479 GloVe vectors recall@k is 0.96 with it for k 1, 10 and 100. */
+/* The default beam where there is no tuning. On 340,479 GloVe vectors recall@k is 0.96 with it for
+ * k 1, 10 and 100. */
 #define DEFAULT_EF(k) (200 + 4 * (uint64_t)(k))
+
+#define DEFAULT_RECALL 0.95f
+
+/* One coordinate in so many of a query may lie outside its byte; of a vector one in a thousand
+ * does. */
+#define OUTSIDE 8
 
 /* Up to that many nodes for each place in the beam, a scan in order is faster than the graph's walk
  * in no order, and exact. A node in the beam costs about 15 distances to nodes not seen before; a
@@ -76,19 +83,82 @@ static void scan_pending(const struct n2_view *view, const struct n2_scan *scan,
     }
 }
 
-size_t n2_search_width(const struct n2_view *view, size_t k, uint64_t ef)
+bool n2_search_options_hold(const struct n2_search_options *o)
 {
-    uint64_t width = ef ? ef : DEFAULT_EF(n2_min(k, view->n_nodes));
-    return n2_min(n2_max(width, k), n2_max(view->n_nodes, 1));
+    return !o || (o->size >= sizeof(*o) && o->threads >= 0 && o->threads <= N2_MAX_THREADS &&
+                  o->recall >= 0 && o->recall <= 1);
 }
 
-/* Searches the graph and offers what it finds. */
-static void search_graph(const struct n2_view *view, const struct n2_probe *probe, size_t width,
-                         struct n2_scratch *scratch)
+struct n2_beam n2_search_beam(const struct n2_view *view, size_t k, uint64_t ef, float recall,
+                              float *measured)
 {
+    struct n2_beam beam = {ef ? ef : DEFAULT_EF(k), 0, 0};
+    *measured = (float)beam.width * SCAN_PER_PLACE;
+    if (!ef && view->tuning)
+        beam = n2_tune_beam(view->tuning, k, recall > 0 ? recall : DEFAULT_RECALL, measured);
+    beam.width = n2_min(n2_max(beam.width, k), n2_max(view->n_nodes, 1));
+    return beam;
+}
+
+/* Offers what a walk by codes found, measured by the vectors, nearest code first, until those left
+ * are too far away to enter. */
+static void rank(const struct n2_view *view, const struct n2_probe *probe, uint32_t skip,
+                 struct n2_scratch *scratch)
+{
+    enum { AT_ONCE = 8 };
+    const struct n2_queue *queue = &scratch->queue;
+    const struct n2_column *vectors = &view->store->vectors;
+    uint32_t n_ids = N2_ACQUIRE(&view->store->n_ids);
+    for (size_t i = 0; i < queue->size; i += AT_ONCE) {
+        uint32_t nodes[AT_ONCE], keys[AT_ONCE];
+        size_t n = 0;
+        for (size_t j = i; j < n2_min(i + AT_ONCE, queue->size); j++) {
+            nodes[n] = n2_entry_node(queue->entries[j]);
+            n += nodes[n] != skip;
+        }
+        uint64_t bound = n2_heap_bound(&scratch->heap);
+        if (bound != UINT64_MAX) {
+            float nearest = ((float)n2_entry_key(queue->entries[i]) - n2_space_noise(view->space)) *
+                            view->space->shrink;
+            if (nearest > n2_space_square(view->space, view->store, probe, (uint32_t)(bound >> 32)))
+                break;
+        }
+        for (size_t j = 0; j < n; j++)
+            N2_PREFETCH(n2_column_row(vectors, nodes[j]));
+        n2_store_keys(view->store, view->kernels, probe, nodes, n, keys);
+        for (size_t j = 0; j < n; j++)
+            offer(view, &scratch->heap, keys[j], nodes[j], n_ids);
+    }
+}
+
+/* Encodes the query. False if it lies so far outside the range of codes that they tell too little.
+ */
+static bool encode(const struct n2_view *view, struct n2_probe *probe, struct n2_scratch *scratch)
+{
+    probe->code = scratch->code;
+    return n2_space_encode_query(view->space, view->store, view->kernels, probe,
+                                 scratch->coordinates,
+                                 scratch->code) <= view->space->n_axes / OUTSIDE;
+}
+
+void n2_search_graph(const struct n2_view *view, struct n2_probe *probe, struct n2_beam beam,
+                     struct n2_scratch *scratch)
+{
+    struct n2_view by_vectors;
+    if (view->space && !encode(view, probe, scratch)) {
+        by_vectors = *view;
+        by_vectors.space = NULL;
+        view = &by_vectors;
+        if (beam.stretch > 0) /* which says nothing of such queries */
+            beam = (struct n2_beam){.width = n2_min(beam.width, DEFAULT_EF(scratch->heap.width))};
+    }
     uint64_t start = n2_hnsw_descend(view, probe, view->entry, 0, scratch);
-    bool scanned = !n2_hnsw_start(scratch, width, start); /* it was pending a moment ago */
+    bool scanned = !n2_hnsw_start(scratch, beam, start); /* it was pending a moment ago */
     n2_hnsw_search_layer(view, probe, 0, scratch);
+    if (view->space) {
+        rank(view, probe, scanned ? n2_entry_node(start) : N2_NONE, scratch);
+        return;
+    }
     uint32_t n_ids = N2_ACQUIRE(&view->store->n_ids);
     const struct n2_queue *queue = &scratch->queue;
     for (size_t i = 0; i < queue->size; i++) {
@@ -101,25 +171,24 @@ static void search_graph(const struct n2_view *view, const struct n2_probe *prob
     }
 }
 
-void n2_search_probe(const struct n2_view *view, const struct n2_probe *probe, size_t k,
-                     uint64_t ef, struct n2_scratch *scratch, struct n2_neighbor *out,
-                     size_t *n_out)
+void n2_search_probe(const struct n2_view *view, struct n2_probe *probe, size_t k,
+                     struct n2_beam beam, float measured, struct n2_scratch *scratch,
+                     struct n2_neighbor *out, size_t *n_out)
 {
     k = n2_min(k, N2_ACQUIRE(&view->store->n_ids));
     k = n2_min(k, view->n_nodes);
     *n_out = 0;
     if (k == 0)
         return;
-    size_t width = n2_search_width(view, k, ef);
     struct n2_heap *heap = &scratch->heap;
     struct n2_scan scan = {probe, heap};
     heap->size = 0;
     heap->width = k;
-    if (view->entry && N2_LOAD(&view->graph->n_linked) > SCAN_PER_PLACE * width) {
+    if (view->entry && (float)N2_LOAD(&view->graph->n_linked) > measured) {
         scan_pending(view, &scan, &scratch->visited);
         struct n2_view linked = *view; /* with every link to what the scan took for linked */
         linked.n_rows = (uint32_t)n2_min(N2_ACQUIRE(&view->graph->n_rows), view->n_nodes);
-        search_graph(&linked, probe, width, scratch);
+        n2_search_graph(&linked, probe, beam, scratch);
         n2_visited_clear(&scratch->visited);
     }
     if (heap->size < k) {

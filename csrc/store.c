@@ -91,17 +91,16 @@ static void scale(const float *vector, float factor, size_t dim, float *out)
 void n2_store_probe_query(const struct n2_store *store, const float *query, double norm,
                           float *buffer, struct n2_probe *probe)
 {
-    *probe = (struct n2_probe){query, 0, 0};
+    *probe = (struct n2_probe){.vector = query, .norm = (float)norm};
     if (store->metric == N2_ANGULAR) {
         scale(query, (float)(1 / norm), store->dim, buffer);
         probe->vector = buffer;
     }
 }
 
-/* sqrt(R^2 - |x|^2); 0 where rounding leaves less than nothing. */
-static float extra_coordinate(float reach, float norm)
+float n2_store_lift(float reach, float norm)
 {
-    float square = reach * reach - norm * norm;
+    float square = reach * reach - norm * norm; /* rounding may leave less than nothing */
     return square > 0 ? sqrtf(square) : 0;
 }
 
@@ -109,12 +108,12 @@ void n2_store_probe_node(const struct n2_store *store, uint32_t node, float reac
                          struct n2_probe *probe)
 {
     const float *row = n2_store_vector(store, node);
-    *probe = (struct n2_probe){row, 0, 0};
+    *probe = (struct n2_probe){.vector = row};
     if (store->metric == N2_ANGULAR) {
         scale(row, row[store->dim], store->dim, buffer);
         probe->vector = buffer;
     } else if (store->metric == N2_DOT) {
-        probe->extra = extra_coordinate(reach, row[store->dim]);
+        probe->extra = n2_store_lift(reach, row[store->dim]);
         probe->reach = reach;
     }
 }
@@ -139,7 +138,7 @@ static void dot_keys(const struct n2_store *store, const struct n2_probe *probe,
     }
     for (size_t i = 0; i < n; i++) {
         float norm = n2_store_vector(store, nodes[i])[store->dim];
-        keys[i] = n2_key(0 - (dot[i] + probe->extra * extra_coordinate(probe->reach, norm)));
+        keys[i] = n2_key(0 - (dot[i] + probe->extra * n2_store_lift(probe->reach, norm)));
     }
 }
 

@@ -39,6 +39,8 @@ struct n2_store {
 /* A vector prepared for distances to nodes. */
 struct n2_probe {
     const float *vector; /* [dim]; under angular of length 1 */
+    const uint8_t *code; /* for those who navigate by codes (view.h), else NULL */
+    float norm;          /* of a query's vector, as given */
     float extra;         /* under dot the extra coordinate, else 0 */
     float reach;         /* under dot R if `extra` is used, else 0 */
 };
@@ -59,6 +61,9 @@ float n2_store_extra(const struct n2_store *store, double norm);
 /* Appends a checked vector as the next node and id; the columns have room. Not yet published. */
 void n2_store_put(struct n2_store *store, uint32_t node, uint32_t id, const float *vector,
                   double norm);
+
+/* The extra coordinate under dot of a vector of that norm: sqrt(R^2 - |x|^2), R = reach. */
+float n2_store_lift(float reach, float norm);
 
 /* Prepares a checked query. `buffer` has room for dim floats; the probe may point there or to
  * `query`, which must outlive it. */

@@ -13,10 +13,13 @@
 struct verifier {
     const struct n2_graph *graph;
     const struct n2_store *store;
+    const struct n2_space *space;
     uint32_t n_nodes; /* as at the beginning, of ids as well */
     uint8_t *seen;    /* [n_nodes] ids found in chains */
     uint32_t *marks;  /* [n_nodes] number of the list that last held this node */
     uint32_t n_lists; /* checked so far, the current one included */
+    int16_t *numbers; /* room for encoding a vector */
+    uint8_t *taken;   /* [rows of upper] they hold a list */
     const volatile int32_t *cancel;
     const char *wrong; /* the first thing found wrong */
 };
@@ -41,6 +44,13 @@ static void check_row(struct verifier *v, uint32_t node, uint32_t level)
     if (!row) {
         v->wrong = "a tower lies outside the upper levels";
         return;
+    }
+    if (level > 0) {
+        size_t at =
+            (size_t)((const unsigned char *)row - v->graph->upper.base) / v->graph->upper.stride;
+        if (v->taken[at])
+            v->wrong = "towers overlap";
+        v->taken[at] = 1;
     }
     v->n_lists++;
     bool ended = false;
@@ -111,6 +121,19 @@ static void check_vectors(struct verifier *v)
     }
 }
 
+/* Every code is that of its vector. */
+static void check_codes(struct verifier *v)
+{
+    uint8_t code[N2_MAX_AXES];
+    for (uint32_t node = 0; v->space->n_axes && goes_on(v, node) && node < v->graph->n_rows;
+         node++) {
+        (void)n2_space_encode_node(v->space, v->store, n2_kernels(), node, v->numbers, code);
+        if (is_linked(v, node) &&
+            memcmp(code, n2_space_code(v->space, node), v->space->codes.stride) != 0)
+            v->wrong = "a code is not that of its vector";
+    }
+}
+
 /* Each id is in the chain of its node, once, in ascending order; each node in use has one. */
 static void check_ids(struct verifier *v)
 {
@@ -152,6 +175,7 @@ static int verify(struct n2_index *index, const volatile int32_t *cancel, const 
     struct verifier v = {
         .graph = &index->graph,
         .store = &index->store,
+        .space = &index->space,
         .n_nodes = N2_ACQUIRE(&index->store.n_ids),
         .cancel = cancel,
     };
@@ -161,11 +185,14 @@ static int verify(struct n2_index *index, const volatile int32_t *cancel, const 
         return status;
     v.seen = n2_alloc_zero(v.n_nodes, sizeof(*v.seen));
     v.marks = n2_alloc_zero(v.n_nodes, sizeof(*v.marks));
-    if (v.seen && v.marks) {
+    v.taken = n2_alloc_zero(index->graph.n_upper, sizeof(*v.taken));
+    v.numbers = n2_alloc(n2_space_width(index->store.dim + 1), sizeof(int16_t));
+    if (v.seen && v.marks && v.taken && v.numbers) {
         status = n2_origin_check(index, cancel);
         if (status == N2_ERR_CORRUPT)
             v.wrong = "a checksum of the file does not match";
         check_vectors(&v);
+        check_codes(&v);
         check_ids(&v);
         check_links(&v);
         check_reach(&v, &reach);
@@ -180,6 +207,8 @@ static int verify(struct n2_index *index, const volatile int32_t *cancel, const 
     }
     n2_alloc_free(v.seen);
     n2_alloc_free(v.marks);
+    n2_alloc_free(v.taken);
+    n2_alloc_free(v.numbers);
     n2_reach_close(&reach);
     return status;
 }

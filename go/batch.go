@@ -20,7 +20,7 @@ func (x *Index) SearchBatch(ctx context.Context, qs []float32, k int, o *SearchO
 		return nil, wrap("search batch", err)
 	}
 	results, err := x.searchBatch(ctx, n, k, o, func(b *block) error {
-		return x.core.searchBatch(b.dst, b.counts, qs[b.from*x.dim:b.to*x.dim], b.k, b.ef)
+		return x.core.searchBatch(b.dst, b.counts, qs[b.from*x.dim:b.to*x.dim], b.k, b.options)
 	})
 	return results, wrap("search batch", err)
 }
@@ -33,7 +33,7 @@ func (x *Index) SearchBatchByID(ctx context.Context, ids []uint32, k int, o *Sea
 		return nil, wrap("search batch", err)
 	}
 	results, err := x.searchBatch(ctx, len(ids), k, o, func(b *block) error {
-		return x.core.searchBatchID(b.dst, b.counts, ids[b.from:b.to], b.k, b.ef)
+		return x.core.searchBatchID(b.dst, b.counts, ids[b.from:b.to], b.k, b.options)
 	})
 	return results, wrap("search batch", err)
 }
@@ -61,7 +61,8 @@ const blockSize = 16
 // from + i are to be written from dst[i*k] on, and their number to counts[i].
 type block struct {
 	from, to int
-	k, ef    int
+	k        int
+	options  SearchOptions
 	dst      []Neighbor
 	counts   []int
 }
@@ -73,7 +74,7 @@ func (x *Index) searchBatch(ctx context.Context, n, k int, o *SearchOptions,
 	if err := checkK(k); err != nil {
 		return nil, err
 	}
-	ef, err := o.ef()
+	options, err := o.check()
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +83,7 @@ func (x *Index) searchBatch(ctx context.Context, n, k int, o *SearchOptions,
 	defer cancel(nil)
 	results := make([][]Neighbor, n)
 	err = inBlocks(ctx, cancel, n, func(from, to int) error {
-		b := &block{from: from, to: to, k: k, ef: ef}
+		b := &block{from: from, to: to, k: k, options: options}
 		b.dst = make([]Neighbor, (to-from)*k)
 		b.counts = make([]int, to-from)
 		err := x.reads.do(ctx, func() error { return search(b) })

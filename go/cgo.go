@@ -103,6 +103,7 @@ func newCore(dim int, o *Options) (*core, error) {
 		metric:           C.int32_t(o.Metric),
 		selection:        C.int32_t(o.Selection),
 		merging:          C.int32_t(o.Merging),
+		navigation:       C.int32_t(o.Navigation),
 		M:                C.int32_t(o.M),
 		max_m0:           C.int32_t(o.MaxM0),
 		ef_construction:  C.int32_t(o.EfConstruction),
@@ -146,15 +147,15 @@ func (c *core) add(vs []float32, n int) (uint32, error) {
 	return uint32(first), statusError(status)
 }
 
-func (c *core) search(dst []Neighbor, q []float32, ef int) (int, error) {
-	options, n := cSearchOptions(ef), C.size_t(0)
+func (c *core) search(dst []Neighbor, q []float32, o SearchOptions) (int, error) {
+	options, n := cSearchOptions(o), C.size_t(0)
 	status := C.n2_search(c.index, cFloats(q), C.size_t(len(dst)), &options, cNeighbors(dst), &n)
 	runtime.KeepAlive(c)
 	return int(n), statusError(status)
 }
 
-func (c *core) searchID(dst []Neighbor, id uint32, ef int) (int, error) {
-	options, n := cSearchOptions(ef), C.size_t(0)
+func (c *core) searchID(dst []Neighbor, id uint32, o SearchOptions) (int, error) {
+	options, n := cSearchOptions(o), C.size_t(0)
 	status := C.n2_search_id(c.index, C.uint32_t(id), C.size_t(len(dst)), &options,
 		cNeighbors(dst), &n)
 	runtime.KeepAlive(c)
@@ -162,8 +163,8 @@ func (c *core) searchID(dst []Neighbor, id uint32, ef int) (int, error) {
 }
 
 // searchBatch makes len(counts) searches on the calling thread.
-func (c *core) searchBatch(dst []Neighbor, counts []int, qs []float32, k, ef int) error {
-	options := cSearchOptions(ef)
+func (c *core) searchBatch(dst []Neighbor, counts []int, qs []float32, k int, o SearchOptions) error {
+	options := cSearchOptions(o)
 	status := C.n2_search_batch(c.index, cFloats(qs), C.size_t(len(counts)), C.size_t(k), &options,
 		cNeighbors(dst), cSizes(counts))
 	runtime.KeepAlive(c)
@@ -171,8 +172,8 @@ func (c *core) searchBatch(dst []Neighbor, counts []int, qs []float32, k, ef int
 }
 
 // searchBatchID does the same for ids.
-func (c *core) searchBatchID(dst []Neighbor, counts []int, ids []uint32, k, ef int) error {
-	options := cSearchOptions(ef)
+func (c *core) searchBatchID(dst []Neighbor, counts []int, ids []uint32, k int, o SearchOptions) error {
+	options := cSearchOptions(o)
 	status := C.n2_search_batch_id(c.index, (*C.uint32_t)(unsafe.SliceData(ids)),
 		C.size_t(len(counts)), C.size_t(k), &options, cNeighbors(dst), cSizes(counts))
 	runtime.KeepAlive(c)
@@ -243,6 +244,8 @@ func (c *core) stats() Stats {
 		Metric:          Metric(s.metric),
 		Selection:       Selection(s.selection),
 		Merging:         Merging(s.merging),
+		Navigation:      Navigation(s.navigation),
+		CodeAxes:        int(s.code_axes),
 		M:               int(s.M),
 		MaxM0:           int(s.max_m0),
 		EfConstruction:  int(s.ef_construction),
@@ -250,6 +253,7 @@ func (c *core) stats() Stats {
 		Seed:            uint64(s.seed),
 		EntryID:         uint32(s.entry_id),
 		VectorBytes:     uint64(s.vector_bytes),
+		CodeBytes:       uint64(s.code_bytes),
 		LinkBytes:       uint64(s.link_bytes),
 		IDBytes:         uint64(s.id_bytes),
 		ScratchBytes:    uint64(s.scratch_bytes),
@@ -298,10 +302,11 @@ func (b *build) end() {
 	runtime.KeepAlive(b)
 }
 
-func cSearchOptions(ef int) C.struct_n2_search_options {
+func cSearchOptions(o SearchOptions) C.struct_n2_search_options {
 	return C.struct_n2_search_options{
 		size:    C.sizeof_struct_n2_search_options,
-		ef:      C.uint64_t(ef),
+		ef:      C.uint64_t(o.Ef),
+		recall:  C.float(o.Recall),
 		threads: 1, // of a batch: goroutines share its work instead
 	}
 }

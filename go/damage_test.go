@@ -26,8 +26,8 @@ const (
 	headerBytesAt = 12
 	mustAt        = 16
 	mayAt         = 24
-	nSectionsAt   = 140
-	sectionsAt    = 272 // of each: kind and stride, 4 bytes, offset and length, 8 bytes
+	nSectionsAt   = 168
+	sectionsAt    = 600 // of each: kind and stride, 4 bytes, offset and length, 8 bytes
 	sectionBytes  = 24
 )
 

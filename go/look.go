@@ -17,22 +17,27 @@ type Stats struct {
 	Metric          Metric // this and those up to Seed: as in Options, with defaults filled in
 	Selection       Selection
 	Merging         Merging
+	Navigation      Navigation
 	M               int
 	MaxM0           int
 	EfConstruction  int
 	LevelMultiplier float64
 	Seed            uint64
 
+	// CodeAxes is how many bytes of a vector's code carry information; 0 if there are no codes, and
+	// builds and searches compare the vectors while they walk.
+	CodeAxes int
 	// Levels counts the vectors of the graph by their highest level. It is empty without a graph.
 	Levels []int
 	// EntryID is the id of the vector at which searches start, meaningful if there are levels.
 	EntryID uint32
 
 	VectorBytes  uint64 // address space in use for vectors, whether memory or a mapped file
+	CodeBytes    uint64 // for codes, and the map that makes them
 	LinkBytes    uint64 // for the graph: links and levels
 	IDBytes      uint64 // for ids
 	ScratchBytes uint64 // for searches, and for a build under way
-	MappedBytes  uint64 // of VectorBytes, LinkBytes and IDBytes, what is mapped from the file
+	MappedBytes  uint64 // of VectorBytes, CodeBytes, LinkBytes and IDBytes, what is mapped from the file
 
 	Threads int    // of the last build; 0 before the first
 	Kernel  string // instruction set in use: "avx2", "neon" or "scalar"

@@ -12,19 +12,19 @@ type core struct{}
 func newCore(int, *Options) (*core, error) { return nil, ErrNoCgo }
 func loadCore(string, bool) (*core, error) { return nil, ErrNoCgo }
 
-func (*core) free()                                                     {}
-func (*core) add([]float32, int) (uint32, error)                        { return 0, ErrNoCgo }
-func (*core) search([]Neighbor, []float32, int) (int, error)            { return 0, ErrNoCgo }
-func (*core) searchID([]Neighbor, uint32, int) (int, error)             { return 0, ErrNoCgo }
-func (*core) searchBatch([]Neighbor, []int, []float32, int, int) error  { return ErrNoCgo }
-func (*core) searchBatchID([]Neighbor, []int, []uint32, int, int) error { return ErrNoCgo }
-func (*core) searchExact([]Neighbor, []int, []float32, int) error       { return ErrNoCgo }
-func (*core) vector(uint32, []float32) error                            { return ErrNoCgo }
-func (*core) save(string) error                                         { return ErrNoCgo }
-func (*core) verify(*int32) error                                       { return ErrNoCgo }
-func (*core) degrees(*int32) ([][]int, error)                           { return nil, ErrNoCgo }
-func (*core) stats() Stats                                              { return Stats{} }
-func (*core) beginBuild(int) (*build, error)                            { return nil, ErrNoCgo }
+func (*core) free()                                                               {}
+func (*core) add([]float32, int) (uint32, error)                                  { return 0, ErrNoCgo }
+func (*core) search([]Neighbor, []float32, SearchOptions) (int, error)            { return 0, ErrNoCgo }
+func (*core) searchID([]Neighbor, uint32, SearchOptions) (int, error)             { return 0, ErrNoCgo }
+func (*core) searchBatch([]Neighbor, []int, []float32, int, SearchOptions) error  { return ErrNoCgo }
+func (*core) searchBatchID([]Neighbor, []int, []uint32, int, SearchOptions) error { return ErrNoCgo }
+func (*core) searchExact([]Neighbor, []int, []float32, int) error                 { return ErrNoCgo }
+func (*core) vector(uint32, []float32) error                                      { return ErrNoCgo }
+func (*core) save(string) error                                                   { return ErrNoCgo }
+func (*core) verify(*int32) error                                                 { return ErrNoCgo }
+func (*core) degrees(*int32) ([][]int, error)                                     { return nil, ErrNoCgo }
+func (*core) stats() Stats                                                        { return Stats{} }
+func (*core) beginBuild(int) (*build, error)                                      { return nil, ErrNoCgo }
 
 type build struct{}
 

@@ -71,6 +71,21 @@ const (
 	MergeLevel0 Merging = 2
 )
 
+// A Navigation says what builds and searches compare while they walk through the graph. The nearest
+// that a walk finds are always ranked by the vectors themselves.
+type Navigation int32
+
+const (
+	// NavigateAuto compares codes, unless the metric is dot or a sample of the vectors shows them to
+	// be too coarse. It is the default.
+	NavigateAuto Navigation = 1
+	// NavigateCodes compares codes wherever there can be some: a byte for each of at most 512
+	// directions in which the vectors vary most.
+	NavigateCodes Navigation = 2
+	// NavigateVectors compares the vectors: a slower build and slower searches for less memory.
+	NavigateVectors Navigation = 3
+)
+
 // Options are those of a new index; they are saved with it. A field that is zero, and a nil
 // *Options, mean the defaults. A value outside its range is refused with [ErrOption].
 type Options struct {
@@ -92,6 +107,8 @@ type Options struct {
 	Selection Selection
 	// Merging defaults to [MergeSkip].
 	Merging Merging
+	// Navigation defaults to [NavigateAuto].
+	Navigation Navigation
 	// Seed chooses levels and the order of insertion. Zero is a seed like any other.
 	Seed uint64
 }
@@ -118,20 +135,26 @@ type BuildOptions struct {
 
 // SearchOptions are those of a search in the graph. Nil means all zero.
 type SearchOptions struct {
-	// Ef is how many candidates a search keeps, never fewer than k; 0 is 200 + 4 k. More find more
-	// of the true neighbours and take longer.
+	// Recall is the share of the true neighbours that a search is to find on average, above 0 and at
+	// most 1; 0 is 0.95. More takes longer. What it takes was measured by the last large build: see
+	// [Index.Build].
+	Recall float64
+	// Ef, if not 0, is used instead: how many candidates a search keeps, never fewer than k.
 	Ef int
 }
 
-// ef returns o.Ef, 0 for nil options.
-func (o *SearchOptions) ef() (int, error) {
+// check returns the options, all zero for nil, if they are within their ranges.
+func (o *SearchOptions) check() (SearchOptions, error) {
 	if o == nil {
-		return 0, nil
+		return SearchOptions{}, nil
 	}
 	if o.Ef < 0 {
-		return 0, fmt.Errorf("%w: Ef is %d", ErrOption, o.Ef)
+		return SearchOptions{}, fmt.Errorf("%w: Ef is %d", ErrOption, o.Ef)
 	}
-	return o.Ef, nil
+	if !(o.Recall >= 0 && o.Recall <= 1) {
+		return SearchOptions{}, fmt.Errorf("%w: Recall is %v", ErrOption, o.Recall)
+	}
+	return *o, nil
 }
 
 // fitInt32 says whether C's int32_t can hold all the values.

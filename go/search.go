@@ -34,7 +34,7 @@ func (x *Index) SearchInto(dst []Neighbor, q []float32, o *SearchOptions) (n int
 func (x *Index) SearchByID(id uint32, k int, o *SearchOptions) ([]Neighbor, error) {
 	dst, err := x.results(k)
 	if err == nil {
-		dst, err = x.read(dst, o, func(ef int) (int, error) { return x.core.searchID(dst, id, ef) })
+		dst, err = x.read(dst, o, func(o SearchOptions) (int, error) { return x.core.searchID(dst, id, o) })
 	}
 	return dst, wrap("search", err)
 }
@@ -56,14 +56,14 @@ func (x *Index) search(dst []Neighbor, q []float32, o *SearchOptions) ([]Neighbo
 	if err := checkK(len(dst)); err != nil {
 		return nil, err
 	}
-	return x.read(dst, o, func(ef int) (int, error) { return x.core.search(dst, q, ef) })
+	return x.read(dst, o, func(o SearchOptions) (int, error) { return x.core.search(dst, q, o) })
 }
 
 func (x *Index) scan(dst []Neighbor, q []float32) ([]Neighbor, error) {
 	if err := x.checkVector(q); err != nil {
 		return nil, err
 	}
-	return x.read(dst, nil, func(int) (int, error) {
+	return x.read(dst, nil, func(SearchOptions) (int, error) {
 		var counts [1]int
 		err := x.core.searchExact(dst, counts[:], q, len(dst))
 		return counts[0], err
@@ -71,16 +71,16 @@ func (x *Index) scan(dst []Neighbor, q []float32) ([]Neighbor, error) {
 }
 
 // read makes one search, which is to write to dst and to return the number of results.
-func (x *Index) read(dst []Neighbor, o *SearchOptions, search func(ef int) (int, error)) (
-	[]Neighbor, error) {
+func (x *Index) read(dst []Neighbor, o *SearchOptions,
+	search func(SearchOptions) (int, error)) ([]Neighbor, error) {
 
-	ef, err := o.ef()
+	options, err := o.check()
 	if err != nil {
 		return nil, err
 	}
 	n := 0
 	err = x.reads.do(x.closing, func() (err error) {
-		n, err = search(ef)
+		n, err = search(options)
 		return err
 	})
 	if err != nil {

@@ -162,7 +162,8 @@ static void test_padding(void)
     struct n2_header header;
     REQUIRE(craft_header_of(file, n, &header));
     for (int i = 0; i < N2_N_SECTIONS; i++)
-        memset(file + header.sections[i].offset + header.sections[i].bytes, 0xff, 64);
+        if (header.sections[i].bytes > 0)
+            memset(file + header.sections[i].offset + header.sections[i].bytes, 0xff, 64);
     file_write(temp_path("padding"), file, header.file_bytes);
     free(file);
     for (int no_map = 0; no_map < 2; no_map++) {

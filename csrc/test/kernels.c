@@ -277,9 +277,177 @@ static void test_crc32c(void)
     }
 }
 
+/* What codes are made of: any byte there may be, the ends of the range only, and the two ends
+ * against each other, which is as far as codes can be apart. */
+enum code_values { ANY, ENDS, FAR, N_CODE_VALUES };
+
+static uint8_t code_byte(uint64_t *rng, enum code_values kind, bool of_query)
+{
+    switch (kind) {
+    case ENDS:
+        return rng_below(rng, 2) ? N2_CODE_MAX : 0;
+    case FAR:
+        return of_query ? N2_CODE_MAX : 0;
+    default:
+        return (uint8_t)rng_below(rng, N2_CODE_MAX + 1);
+    }
+}
+
+static uint64_t code_distance(const uint8_t *a, const uint8_t *b, size_t bytes)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < bytes; i++)
+        sum += ((int64_t)a[i] - b[i]) * ((int64_t)a[i] - b[i]);
+    return (uint64_t)sum;
+}
+
+/* All instruction sets against a plain sum; code, rows and their numbers end where memory ends. */
+static void compare_codes(const uint8_t *code, const uint8_t *codes, size_t bytes,
+                          const uint32_t *nodes, size_t n)
+{
+    const uint32_t mark = 0xabad1dea;
+    for (size_t k = 0; k < sizeof isas / sizeof *isas; k++) {
+        const struct n2_kernels *kernels = n2_kernels_named(isas[k]);
+        uint32_t out[MAX_ROWS + 8];
+        if (!kernels)
+            continue;
+        for (size_t i = 0; i < MAX_ROWS + 8; i++)
+            out[i] = mark;
+        kernels->code(code, codes, bytes, nodes, n, out);
+        for (size_t i = 0; i < n; i++) {
+            uint64_t right = code_distance(code, codes + nodes[i] * bytes, bytes);
+            CHECKF(out[i] == right, "%s, %zu bytes, row %zu of %zu: %u instead of %llu", isas[k],
+                   bytes, i, n, out[i], (unsigned long long)right);
+        }
+        for (size_t i = n; i < MAX_ROWS + 8; i++)
+            CHECKF(out[i] == mark, "%s, %zu bytes, %zu rows: writes out[%zu]", isas[k], bytes, n,
+                   i);
+    }
+}
+
+static void test_codes(void)
+{
+    enum { MOST_BYTES = 8 * N2_CODE_UNIT };
+    uint64_t rng = test_seed;
+    struct guarded query = guarded_make(MOST_BYTES / sizeof(float));
+    struct guarded rows = guarded_make(MAX_ROWS * MOST_BYTES / sizeof(float));
+    struct guarded numbers = guarded_make(MAX_ROWS);
+    for (size_t bytes = N2_CODE_UNIT; bytes <= MOST_BYTES; bytes += N2_CODE_UNIT) {
+        for (size_t n = 0; n <= MAX_ROWS; n++) {
+            for (int kind = 0; kind < N_CODE_VALUES; kind++) {
+                uint8_t *code = (uint8_t *)query.end - bytes;
+                uint8_t *codes = (uint8_t *)rows.end - n * bytes;
+                uint32_t *nodes = (uint32_t *)(void *)numbers.end - n;
+                for (size_t i = 0; i < bytes; i++)
+                    code[i] = code_byte(&rng, (enum code_values)kind, n % 2);
+                for (size_t i = 0; i < n * bytes; i++)
+                    codes[i] = code_byte(&rng, (enum code_values)kind, !(n % 2));
+                for (size_t i = 0; i < n; i++) /* the last row among them, some twice */
+                    nodes[i] = (uint32_t)(i % 3 == 2 ? rng_below(&rng, n) : n - 1 - i);
+                compare_codes(code, codes, bytes, nodes, n);
+            }
+        }
+    }
+    munmap(query.map, query.bytes);
+    munmap(rows.map, rows.bytes);
+    munmap(numbers.map, numbers.bytes);
+}
+
+/* Each row's distance is its own: rows of one byte other than the code's, at every place. */
+static void test_code_places(void)
+{
+    enum { BYTES = 3 * N2_CODE_UNIT };
+    uint8_t code[BYTES], codes[3 * BYTES];
+    const uint32_t nodes[3] = {2, 0, 1};
+    memset(code, 50, sizeof code);
+    for (size_t at = 0; at < BYTES; at++) {
+        memset(codes, 50, sizeof codes);
+        codes[at] = 0;
+        codes[BYTES + BYTES - 1 - at] = N2_CODE_MAX;
+        compare_codes(code, codes, BYTES, nodes, 3);
+    }
+}
+
+/* Coordinates of every size, and what is no number: all instruction sets give the scalar result,
+ * and that is the nearest whole number within the limit. Vector and mean end where memory ends. */
+static void test_quantise(void)
+{
+    enum { MOST = 130 };
+    uint64_t rng = test_seed;
+    struct guarded vector = guarded_make(MOST), mean = guarded_make(MOST);
+    const struct n2_kernels *scalar = n2_kernels_named("scalar");
+    const float limits[] = {32767, 16000, 129};
+    for (size_t n = 0; n <= MOST; n++) {
+        float *x = vector.end - n, *m = mean.end - n;
+        float factor = n % 3 ? 1 : 0.37f, scale = (float)(1 + n), limit = limits[n % 3];
+        for (size_t i = 0; i < n; i++) {
+            x[i] = value(&rng, (enum values)(i % N_VALUES));
+            m[i] = i % 2 ? rng_normal(&rng) : 0;
+            if (i % 29 == 7)
+                x[i] = i % 2 ? NAN : i % 3 ? INFINITY : -INFINITY;
+            if (i % 11 == 3) /* half-way between two */
+                x[i] = (float)(i % 7) + 0.5f, m[i] = 0;
+        }
+        int16_t want[MOST + 1], got[MOST + 1];
+        want[n] = got[n] = 1234;
+        scalar->quantise(x, factor, m, scale, limit, n, want);
+        for (size_t i = 0; i < n; i++) {
+            float y = (x[i] * factor - m[i]) * scale;
+            double right = !(y > -limit) ? (double)-limit : y > limit ? (double)limit : (double)y;
+            CHECKF(fabs((double)want[i] - right) <= 0.5, "%g became %d", (double)y, want[i]);
+        }
+        for (size_t k = 0; k < sizeof isas / sizeof *isas; k++) {
+            const struct n2_kernels *kernels = n2_kernels_named(isas[k]);
+            if (!kernels)
+                continue;
+            kernels->quantise(x, factor, m, scale, limit, n, got);
+            CHECKF(!memcmp(want, got, (n + 1) * sizeof *got), "%s, %zu coordinates", isas[k], n);
+        }
+    }
+    munmap(vector.map, vector.bytes);
+    munmap(mean.map, mean.bytes);
+}
+
+/* Products with rows of every width, the largest ones among them, against a plain sum. */
+static void test_project(void)
+{
+    enum { WIDEST = 10 * N2_ROW_UNIT, MOST = 9 };
+    uint64_t rng = test_seed;
+    struct guarded vector = guarded_make(WIDEST / 2);
+    struct guarded matrix = guarded_make(MOST * WIDEST / sizeof(float));
+    for (size_t width = N2_ROW_UNIT; width <= WIDEST; width += N2_ROW_UNIT) {
+        for (size_t n = 1; n <= MOST; n++) {
+            int16_t *x = (int16_t *)(void *)vector.end - width;
+            int8_t *rows = (int8_t *)matrix.end - n * width;
+            for (size_t i = 0; i < width; i++)
+                x[i] = n == 1 ? INT16_MAX : (int16_t)rng_next(&rng);
+            for (size_t i = 0; i < n * width; i++)
+                rows[i] = n == 1 ? INT8_MAX : (int8_t)rng_next(&rng);
+            for (size_t k = 0; k < sizeof isas / sizeof *isas; k++) {
+                const struct n2_kernels *kernels = n2_kernels_named(isas[k]);
+                int32_t out[MOST + 1] = {0};
+                out[n] = 1234;
+                if (!kernels)
+                    continue;
+                kernels->project(x, rows, width, n, out);
+                for (size_t j = 0; j < n; j++) {
+                    int64_t right = 0;
+                    for (size_t i = 0; i < width; i++)
+                        right += (int64_t)x[i] * rows[j * width + i];
+                    CHECKF(out[j] == right, "%s, width %zu, row %zu of %zu", isas[k], width, j, n);
+                }
+                CHECKF(out[n] == 1234, "%s: writes beyond out[%zu]", isas[k], n);
+            }
+        }
+    }
+    munmap(vector.map, vector.bytes);
+    munmap(matrix.map, matrix.bytes);
+}
+
 static const struct test_case cases[] = {
-    {"choice", test_choice}, {"dimensions", test_dimensions}, {"unaligned", test_unaligned},
-    {"gather", test_gather}, {"symmetry", test_symmetry},     {"not_finite", test_not_finite},
-    {"crc32c", test_crc32c},
+    {"choice", test_choice},   {"dimensions", test_dimensions},   {"unaligned", test_unaligned},
+    {"gather", test_gather},   {"symmetry", test_symmetry},       {"not_finite", test_not_finite},
+    {"codes", test_codes},     {"code_places", test_code_places}, {"quantise", test_quantise},
+    {"project", test_project}, {"crc32c", test_crc32c},
 };
 TEST_MAIN(cases)

@@ -75,6 +75,7 @@ static void test_add_and_build(void)
     late_vectors = vectors + n_first * DIM;
     struct n2_options options = options_of(N2_L2);
     options.ef_construction = 20;
+    options.navigation = N2_NAVIGATE_VECTORS; /* else the build would wait for the search */
     struct n2_search_options search;
     n2_search_options_init(&search);
     search.ef = K;

@@ -133,6 +133,51 @@ static void check_words(int metric)
     free(found);
 }
 
+/* A search that is asked for recall finds that much, of queries that are not in the index. */
+static void test_asked(void)
+{
+    uint64_t rng = test_seed;
+    const size_t n = 20000, n_queries = 1000, most = 100;
+    const size_t dims[] = {24, 40};
+    for (size_t d = 0; d < 2; d++) {
+        size_t dim = dims[d];
+        float *vectors = data_make(&rng, n + n_queries, dim, DATA_NORMAL, 0);
+        for (size_t i = 0; i < (n + n_queries) * dim;
+             i++) /* the fewer dimensions count, the easier */
+            vectors[i] /= 1 + (float)(i % dim) / 8;
+        struct n2_options options = options_of(d ? N2_ANGULAR : N2_L2);
+        struct n2_index *index = index_make(&options, dim, vectors, n, 0);
+        REQUIRE(index != NULL);
+        struct n2_neighbor *exact = must_alloc(n_queries * most, sizeof *exact);
+        struct n2_neighbor *found = must_alloc(n_queries * most, sizeof *found);
+        size_t *counts = must_alloc(n_queries, sizeof *counts);
+        for (size_t k = 1; k <= most; k *= 10) {
+            const float *queries = vectors + n * dim;
+            CHECK_STATUS(0, n2_search_exact(index, queries, n_queries, k, exact, counts));
+            double before = 0;
+            for (int ask = 90; ask <= 99; ask += ask == 90 ? 5 : 4) {
+                struct n2_search_options o;
+                n2_search_options_init(&o);
+                o.recall = (float)ask / 100;
+                CHECK_STATUS(0, n2_search_batch(index, queries, n_queries, k, &o, found, counts));
+                double recall = 0;
+                for (size_t i = 0; i < n_queries; i++)
+                    recall +=
+                        (double)common(exact + i * k, found + i * k, k) / (double)(k * n_queries);
+                printf("dim %zu, k %zu: asked %.2f, got %.4f\n", dim, k, ask / 100.0, recall);
+                CHECKF(recall >= ask / 100.0 - 0.025 && recall >= before - 0.005,
+                       "dim %zu, k %zu: asked %.2f, got %.4f", dim, k, ask / 100.0, recall);
+                before = recall;
+            }
+        }
+        n2_free(index);
+        free(vectors);
+        free(exact);
+        free(found);
+        free(counts);
+    }
+}
+
 static void test_words_angular(void)
 {
     check_words(N2_ANGULAR);
@@ -152,5 +197,6 @@ static const struct test_case cases[] = {
     {"three", test_three},           {"spheres_angular", test_spheres_angular},
     {"spheres_l2", test_spheres_l2}, {"words_angular", test_words_angular},
     {"words_l2", test_words_l2},     {"words_dot", test_words_dot},
+    {"asked", test_asked},
 };
 TEST_MAIN(cases)

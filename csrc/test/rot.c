@@ -227,11 +227,11 @@ static void test_versions(void)
     struct bytes bytes = sample(&rng, 60, 3);
     struct n2_header good, header;
     REQUIRE(bytes.data != NULL && craft_header_of(bytes.data, bytes.n, &good));
-    CHECK(!memcmp(good.magic, "\x89N2\r\n\x1a\n", 8) && good.version == 1);
+    CHECK(!memcmp(good.magic, "\x89N2\r\n\x1a\n", 8) && good.version == N2_FORMAT_VERSION);
     CHECK(good.file_bytes == bytes.n && good.dim == DIM);
     CHECK_STATUS(0, load_crafted(bytes, &good));
     header = good;
-    header.version = 2;
+    header.version = N2_FORMAT_VERSION + 1;
     CHECK_STATUS(N2_ERR_VERSION, load_crafted(bytes, &header));
     header.version = UINT32_MAX;
     CHECK_STATUS(N2_ERR_VERSION, load_crafted(bytes, &header));

@@ -11,10 +11,10 @@ import (
 
 // An own is N2 itself.
 type own struct {
-	x   *n2.Index
-	k   int
-	ef  n2.SearchOptions
-	dst []n2.Neighbor
+	x       *n2.Index
+	k       int
+	options n2.SearchOptions
+	dst     []n2.Neighbor
 }
 
 func newOwn() (engine, string) { return &own{}, "working tree" }
@@ -49,13 +49,13 @@ func (o *own) load(path string, _ int, _ string, mapped bool, _ map[string]float
 }
 
 func (o *own) prepare(k, _ int, params map[string]float64) error {
-	o.k, o.ef.Ef = k, max(k, int(params["ef"]))
+	o.k, o.options = k, n2.SearchOptions{Ef: int(params["ef"]), Recall: params["recall"]}
 	o.dst = slices.Grow(o.dst[:0], k)[:k]
 	return nil
 }
 
 func (o *own) one(query []float32, ids []int32) error {
-	n, err := o.x.SearchInto(o.dst, query, &o.ef)
+	n, err := o.x.SearchInto(o.dst, query, &o.options)
 	for i, neighbor := range o.dst[:n] {
 		ids[i] = int32(neighbor.ID)
 	}
@@ -63,7 +63,7 @@ func (o *own) one(query []float32, ids []int32) error {
 }
 
 func (o *own) batch(queries []float32, dim int, ids []int32) error {
-	results, err := o.x.SearchBatch(context.Background(), queries, o.k, &o.ef)
+	results, err := o.x.SearchBatch(context.Background(), queries, o.k, &o.options)
 	for i, neighbors := range results {
 		for j, neighbor := range neighbors {
 			ids[i*o.k+j] = int32(neighbor.ID)

@@ -52,7 +52,7 @@ const (
 )
 
 // sweep makes a list of parameter sets of one parameter.
-func sweep(name string, values ...int) []map[string]any {
+func sweep[T int | float64](name string, values ...T) []map[string]any {
 	var list []map[string]any
 	for _, v := range values {
 		list = append(list, map[string]any{name: v})
@@ -71,8 +71,9 @@ var goSpecs = []Spec{
 		Metrics: []string{"angular", "L2", "dot"},
 		BuildParams: []map[string]any{graph(16, 200), graph(32, 200), graph(16, 500), graph(8, 200),
 			graph(48, 500)},
-		SearchParams: sweep("ef", 10, 20, 40, 80, 120, 200, 400, 800),
+		SearchParams: sweep("recall", 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999),
 		CanSave:      true, CanMap: true,
+		Note: "is asked for recall, of which it measures while building what it takes",
 	},
 	{
 		Name: "coder-hnsw", Version: "0.6.1", Kind: "go", Package: "github.com/coder/hnsw",

@@ -1,0 +1,530 @@
+/* train.c - a map from a sample.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "train.h"
+
+#include "alloc.h"
+#include "axes.h"
+#include "hash.h"
+#include "heap.h"
+#include "sort.h"
+
+#include <math.h>
+
+#define LEAST_NODES 400                  /* fewer are scanned rather than walked to */
+#define SAMPLE 4096                      /* vectors */
+#define SAMPLE_FLOATS ((size_t)16 << 20) /* of a sample, at most */
+#define QUERIES 128                      /* vectors of the sample whose neighbours are looked for */
+#define NEAREST 10                       /* of these neighbours */
+#define AMONG 12                         /* nearest by codes, where they are to be found */
+#define ENOUGH 0.92f                     /* the share of them that is */
+#define HOPELESS 0.3f                    /* if so few are, more axes will not help either */
+#define LOST 0.03f                       /* the share that rounding may lose */
+#define CLIPPED 1000                     /* one coordinate in so many lies outside its byte */
+#define UNFIT 100                        /* no more than one in so many may in use, */
+#define SLACK 10                         /* of so many vectors more than there are */
+#define FINE 8                           /* units between a vector and its tenth neighbour */
+#define COARSE 50                        /* no more than one in so many may have less */
+#define LOW_SHARE 50                     /* one in so many is nearer than `shrink` says */
+#define RANGE 63.5f                      /* of a byte, from its middle */
+#define LEAST_GROWTH 1.05f
+#define GRAIN 64
+
+struct sample {
+    const struct n2_training *training;
+    size_t n, dim;
+    float *vectors;     /* [n][dim], less their mean */
+    float *mean;        /* [dim] */
+    uint32_t *nodes;    /* [n] where they come from */
+    uint32_t *counting; /* [n] 0, 1, 2, ... */
+    float *axes;        /* [n_axes][dim] */
+    float *images;      /* [n][n_axes] */
+    size_t n_axes;
+    const struct n2_space *space; /* in the end */
+    uint8_t *codes;               /* [n] in it */
+    float unit;                   /* of the codes */
+    float *squares;      /* [QUERIES][n] squared distances: true, then estimated by some axes */
+    uint32_t *near;      /* [QUERIES][NEAREST] true neighbours, nearest first */
+    float *near_squares; /* how far they are */
+    float growth;        /* see n2_space */
+    float *found;        /* [QUERIES][N2_MAX_AXES / N2_CODE_UNIT] share of them among the nearest */
+    uint64_t *words;     /* [SAMPLE * N2_CODE_UNIT] and as many more, for sorting */
+};
+
+static size_t query_row(const struct sample *s, size_t query)
+{
+    return query * s->n / QUERIES;
+}
+
+/* Copies a vector as the space sees it. */
+static void copy_vector(const struct n2_training *t, uint32_t node, float *out)
+{
+    const struct n2_store *store = t->store;
+    const float *row = n2_store_vector(store, node);
+    float factor = store->metric == N2_ANGULAR ? row[store->dim] : 1;
+    for (size_t i = 0; i < store->dim; i++)
+        out[i] = row[i] * factor;
+    if (store->metric == N2_DOT)
+        out[store->dim] = n2_store_lift(t->reach, row[store->dim]);
+}
+
+/* Fills the sample with vectors from all over the index, duplicates left out. */
+static void fill(struct sample *s, size_t room)
+{
+    const struct n2_training *t = s->training;
+    for (size_t i = 0; i < room; i++) {
+        uint64_t from = (uint64_t)i * t->n_nodes / room, to = (uint64_t)(i + 1) * t->n_nodes / room;
+        uint32_t node = (uint32_t)(from + n2_hash_below(n2_hash(t->seed, i), to - from));
+        if (N2_LOAD(n2_graph_height(t->graph, node)) != N2_DUPLICATE) {
+            s->nodes[s->n] = node;
+            copy_vector(t, node, s->vectors + s->n++ * s->dim);
+        }
+    }
+    for (size_t i = 0; i < s->dim; i++) {
+        double sum = 0;
+        for (size_t j = 0; j < s->n; j++)
+            sum += (double)s->vectors[j * s->dim + i];
+        s->mean[i] = (float)(sum / (double)n2_max(s->n, 1));
+        for (size_t j = 0; j < s->n; j++)
+            s->vectors[j * s->dim + i] -= s->mean[i];
+    }
+}
+
+/* Finds the true neighbours of queries begin..end-1 within the sample. */
+static void find_near(void *context, size_t begin, size_t end, int worker)
+{
+    (void)worker;
+    struct sample *s = context;
+    for (size_t q = begin; q < end && !N2_LOAD(s->training->cancel); q++) {
+        size_t self = query_row(s, q), n_near = 0;
+        float *squares = s->squares + q * s->n, *best = s->near_squares + q * NEAREST;
+        uint32_t *near = s->near + q * NEAREST;
+        s->training->kernels->l2(s->vectors + self * s->dim, s->vectors, s->dim, s->counting, s->n,
+                                 s->dim, squares);
+        for (uint32_t i = 0; i < s->n; i++) {
+            if (i == self || (n_near == NEAREST && squares[i] >= best[NEAREST - 1]))
+                continue;
+            size_t at = n_near < NEAREST ? n_near++ : NEAREST - 1;
+            for (; at > 0 && best[at - 1] > squares[i]; at--) {
+                best[at] = best[at - 1];
+                near[at] = near[at - 1];
+            }
+            best[at] = squares[i];
+            near[at] = i;
+        }
+    }
+}
+
+/* The share of a query's true neighbours that is among the nearest by these estimates. */
+static float share_found(const struct sample *s, size_t query, const float *estimates)
+{
+    size_t n_found = 0, self = query_row(s, query);
+    for (size_t j = 0; j < NEAREST; j++) {
+        float own = estimates[s->near[query * NEAREST + j]];
+        size_t twice = 0; /* those nearer, and half of those as near */
+        for (size_t i = 0; i < s->n; i++)
+            twice += i != self ? (size_t)(estimates[i] < own) + (estimates[i] <= own) : 0;
+        n_found += twice <= 2 * AMONG;
+    }
+    return (float)n_found / NEAREST;
+}
+
+/* Measures how well the first 64, 128, ... axes find the neighbours of queries begin..end-1. */
+static void try_axes(void *context, size_t begin, size_t end, int worker)
+{
+    (void)worker;
+    struct sample *s = context;
+    float part[SAMPLE];
+    for (size_t q = begin; q < end && !N2_LOAD(s->training->cancel); q++) {
+        float *estimates = s->squares + q * s->n;
+        const float *image = s->images + query_row(s, q) * s->n_axes;
+        memset(estimates, 0, s->n * sizeof(*estimates));
+        for (size_t at = 0; at < s->n_axes; at += N2_CODE_UNIT) {
+            s->training->kernels->l2(image + at, s->images + at, s->n_axes, s->counting, s->n,
+                                     n2_min(N2_CODE_UNIT, s->n_axes - at), part);
+            for (size_t i = 0; i < s->n; i++)
+                estimates[i] += part[i];
+            s->found[q * (N2_MAX_AXES / N2_CODE_UNIT) + at / N2_CODE_UNIT] =
+                share_found(s, q, estimates);
+        }
+    }
+}
+
+/* The same with codes, of which there is one length only. */
+static void try_codes(void *context, size_t begin, size_t end, int worker)
+{
+    (void)worker;
+    struct sample *s = context;
+    size_t bytes = n2_space_code_bytes(s->n_axes);
+    uint32_t part[SAMPLE];
+    for (size_t q = begin; q < end && !N2_LOAD(s->training->cancel); q++) {
+        float *estimates = s->squares + q * s->n;
+        s->training->kernels->code(s->codes + query_row(s, q) * bytes, s->codes, bytes, s->counting,
+                                   s->n, part);
+        for (size_t i = 0; i < s->n; i++)
+            estimates[i] = (float)part[i];
+        s->found[q * (N2_MAX_AXES / N2_CODE_UNIT)] = share_found(s, q, estimates);
+    }
+}
+
+static float mean_found(const struct sample *s, size_t block)
+{
+    float sum = 0;
+    for (size_t q = 0; q < QUERIES; q++)
+        sum += s->found[q * (N2_MAX_AXES / N2_CODE_UNIT) + block];
+    return sum / QUERIES;
+}
+
+static int make_axes(struct sample *s, size_t n_axes)
+{
+    n2_alloc_free(s->axes);
+    n2_alloc_free(s->images);
+    s->n_axes = n_axes;
+    s->axes = n2_alloc(n_axes * s->dim, sizeof(float));
+    s->images = n2_alloc(s->n * n_axes, sizeof(float));
+    return s->axes && s->images ? N2_OK : N2_ERR_NO_MEMORY;
+}
+
+static void project(struct sample *s)
+{
+    n2_axes_project(s->training->team, s->training->kernels, s->vectors, s->n, s->dim, s->axes,
+                    s->n_axes, s->images);
+}
+
+/* Takes all coordinates, which leaves nothing out. */
+static int take_all(struct sample *s, float *share)
+{
+    int status = make_axes(s, s->dim);
+    if (status)
+        return status;
+    memset(s->axes, 0, s->dim * s->dim * sizeof(float));
+    for (size_t i = 0; i < s->dim; i++)
+        s->axes[i * s->dim + i] = 1;
+    *share = 1;
+    return N2_OK;
+}
+
+/* Chooses the axes and sets *share to what they find; to 0 if there is no good choice. */
+static int choose_axes(struct sample *s, float *share)
+{
+    const struct n2_training *t = s->training;
+    size_t n_axes = s->dim > 2 * N2_CODE_UNIT ? 2 * N2_CODE_UNIT : N2_CODE_UNIT, block = 0;
+    *share = 1;
+    for (; n_axes < s->dim && n_axes <= N2_MAX_AXES && *share >= HOPELESS; n_axes *= 2) {
+        int status = make_axes(s, n_axes);
+        if (!status)
+            status = n2_axes_principal(t->team, t->kernels, s->vectors, s->n, s->dim, n_axes,
+                                       t->seed, t->cancel, s->axes);
+        if (status)
+            return status;
+        project(s);
+        n2_team_for(t->team, QUERIES, 1, try_axes, s);
+        for (; block * N2_CODE_UNIT < n_axes; block++) {
+            *share = mean_found(s, block);
+            if (*share >= ENOUGH) {
+                s->n_axes = (block + 1) * N2_CODE_UNIT;
+                return N2_OK;
+            }
+        }
+    }
+    if (s->dim <= N2_MAX_AXES)
+        return take_all(s, share);
+    if (!t->forced)
+        *share = 0;
+    return N2_OK;
+}
+
+/* Sorts n floats >= 0 that stand in words. */
+static void sort_floats(struct sample *s, size_t n)
+{
+    n2_sort(s->words, s->words + SAMPLE * N2_CODE_UNIT, n);
+}
+
+static uint64_t float_word(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof(bits));
+    return bits;
+}
+
+static float word_float(uint64_t word)
+{
+    uint32_t bits = (uint32_t)word;
+    float x;
+    memcpy(&x, &bits, sizeof(x));
+    return x;
+}
+
+/* The unit in which all but a few coordinates of the images fit a byte. */
+static float choose_unit(struct sample *s)
+{
+    size_t all = s->n * s->n_axes, n = n2_min(all, SAMPLE * N2_CODE_UNIT);
+    for (size_t i = 0; i < n; i++)
+        s->words[i] = float_word(fabsf(s->images[i * all / n]));
+    sort_floats(s, n);
+    return word_float(s->words[n - 1 - n / CLIPPED]) / RANGE;
+}
+
+/* The number of dimensions in which distances to neighbours grow, typically; 0 if none can be told.
+ */
+static double measure_dimension(struct sample *s)
+{
+    size_t n = 0;
+    for (size_t q = 0; q < QUERIES; q++) {
+        float near = s->near_squares[q * NEAREST], far = s->near_squares[(q + 1) * NEAREST - 1];
+        if (near > 0 && far > near) /* else equal vectors, or a lattice */
+            s->words[n++] = float_word((float)(2 * log(NEAREST) / log((double)(far / near))));
+    }
+    sort_floats(s, n);
+    return n ? (double)word_float(s->words[n / 2]) : 0;
+}
+
+/* Whether neighbours are apart by more than rounding, all but a few: at the distance that the tenth
+ * has among all vectors, which is less than within the sample. */
+static bool fine_enough(struct sample *s)
+{
+    double dimension = measure_dimension(s);
+    double closer = dimension > 0 ? pow((double)s->n / s->training->n_nodes, 1 / dimension) : 1;
+    size_t n = 0;
+    for (size_t q = 0; q < QUERIES; q++) {
+        double far = (double)s->near_squares[(q + 1) * NEAREST - 1];
+        if (far > 0)
+            s->words[n++] = float_word((float)(sqrt(far) * closer));
+    }
+    sort_floats(s, n);
+    return n > 0 && word_float(s->words[n / COARSE]) >= FINE * s->unit;
+}
+
+/* The distance of the last of NEAREST neighbours over that of the first: the median. */
+static float measure_growth(struct sample *s)
+{
+    size_t n = 0;
+    for (size_t q = 0; q < QUERIES; q++) {
+        float near = s->near_squares[q * NEAREST], far = s->near_squares[(q + 1) * NEAREST - 1];
+        if (near > 0)
+            s->words[n++] = float_word(sqrtf(far / near));
+    }
+    sort_floats(s, n);
+    float growth = n ? word_float(s->words[n / 2]) : 0;
+    return growth > LEAST_GROWTH ? growth : LEAST_GROWTH;
+}
+
+/* The squared distance of near vectors over that of their codes: what one in LOW_SHARE is below. */
+static float choose_shrink(struct sample *s)
+{
+    size_t n = 0, bytes = n2_space_code_bytes(s->n_axes);
+    for (size_t i = 0; i < QUERIES * NEAREST; i++) {
+        uint32_t square;
+        s->training->kernels->code(s->codes + query_row(s, i / NEAREST) * bytes, s->codes, bytes,
+                                   &s->near[i], 1, &square);
+        if (square > 0)
+            s->words[n++] = float_word(s->near_squares[i] / (s->unit * s->unit) / (float)square);
+    }
+    sort_floats(s, n);
+    return n ? word_float(s->words[n / LOW_SHARE]) : 0;
+}
+
+/* The factor of coordinates that leaves room for twice the largest of the sample. */
+static float choose_scale(const struct sample *s)
+{
+    float largest = 0;
+    for (size_t i = 0; i < s->n * s->dim; i++) {
+        float x = fabsf(s->vectors[i]);
+        largest = x > largest ? x : largest;
+    }
+    return n2_space_limit(s->dim) / (2 * largest);
+}
+
+/* Rounds the axes to whole numbers: what they span stays much the same, and the map is applied to
+ * queries and to vectors alike. */
+static int make_space(const struct sample *s, struct n2_space *space)
+{
+    const struct n2_training *t = s->training;
+    int status = n2_space_init(space, s->dim, s->n_axes, t->n_nodes);
+    if (status)
+        return status;
+    space->unit = s->unit;
+    space->reach = t->store->metric == N2_DOT ? t->reach : 0;
+    space->scale = choose_scale(s);
+    memcpy(space->means.base, s->mean, s->dim * sizeof(float));
+    for (size_t j = 0; j < s->n_axes; j++) {
+        const float *axis = s->axes + j * s->dim;
+        int8_t *row = n2_column_row(&space->axes, j);
+        float *scale = n2_column_row(&space->scales, j), largest = 0;
+        for (size_t i = 0; i < s->dim; i++)
+            largest = fabsf(axis[i]) > largest ? fabsf(axis[i]) : largest;
+        for (size_t i = 0; i < s->dim; i++)
+            row[i] = (int8_t)lrintf(axis[i] / largest * INT8_MAX);
+        *scale = largest / INT8_MAX / space->scale / s->unit;
+    }
+    return N2_OK;
+}
+
+static void encode_sample(void *context, size_t begin, size_t end, int worker)
+{
+    struct sample *s = context;
+    const struct n2_training *t = s->training;
+    for (size_t i = begin; i < end; i++)
+        (void)n2_space_encode_node(s->space, t->store, t->kernels, s->nodes[i], t->numbers[worker],
+                                   s->codes + i * s->space->codes.stride);
+}
+
+/* Makes the space and tries its codes; releases it where they find too little. */
+static int make_and_try(struct sample *s, float share, struct n2_space *space)
+{
+    const struct n2_training *t = s->training;
+    int status = make_space(s, space);
+    if (status)
+        return status;
+    s->space = space;
+    s->codes = n2_alloc_aligned(s->n, space->codes.stride);
+    if (!s->codes) {
+        n2_space_release(space);
+        return N2_ERR_NO_MEMORY;
+    }
+    n2_team_for(t->team, s->n, GRAIN, encode_sample, s);
+    n2_team_for(t->team, QUERIES, 1, try_codes, s);
+    if (!t->forced && mean_found(s, 0) < share - LOST)
+        n2_space_release(space);
+    else
+        space->shrink = choose_shrink(s);
+    return N2_OK;
+}
+
+static int train(struct sample *s, struct n2_space *space)
+{
+    const struct n2_training *t = s->training;
+    n2_team_for(t->team, QUERIES, 1, find_near, s);
+    s->growth = measure_growth(s);
+    float share = 0;
+    int status = choose_axes(s, &share);
+    if (status || N2_LOAD(t->cancel) || share <= 0)
+        return status;
+    n2_axes_mix(s->axes, s->n_axes, s->dim, t->seed);
+    project(s);
+    s->unit = choose_unit(s);
+    if (!(s->unit > 0) || !isfinite(1 / (s->unit * s->unit)) || (!t->forced && !fine_enough(s)))
+        return N2_OK;
+    return make_and_try(s, share, space);
+}
+
+int n2_train(const struct n2_training *t, struct n2_space *space)
+{
+    size_t dim = t->store->dim + (t->store->metric == N2_DOT);
+    size_t room = n2_min(n2_min(SAMPLE, SAMPLE_FLOATS / dim), t->n_nodes);
+    memset(space, 0, sizeof(*space));
+    if (t->n_nodes < LEAST_NODES || room < QUERIES)
+        return N2_OK;
+    struct sample s = {.training = t, .dim = dim};
+    s.vectors = n2_alloc(room * dim, sizeof(float));
+    s.mean = n2_alloc(dim, sizeof(float));
+    s.nodes = n2_alloc(room, sizeof(uint32_t));
+    s.counting = n2_alloc(room, sizeof(uint32_t));
+    s.squares = n2_alloc(QUERIES * room, sizeof(float));
+    s.near = n2_alloc(QUERIES * NEAREST, sizeof(uint32_t));
+    s.near_squares = n2_alloc(QUERIES * NEAREST, sizeof(float));
+    s.found = n2_alloc(QUERIES * (N2_MAX_AXES / N2_CODE_UNIT), sizeof(float));
+    s.words = n2_alloc(2 * SAMPLE * N2_CODE_UNIT, sizeof(uint64_t));
+    int status = N2_ERR_NO_MEMORY;
+    if (s.vectors && s.mean && s.nodes && s.counting && s.squares && s.near && s.near_squares &&
+        s.found && s.words) {
+        fill(&s, room);
+        for (uint32_t i = 0; i < s.n; i++)
+            s.counting[i] = i;
+        status = s.n >= QUERIES ? train(&s, space) : N2_OK;
+        space->n_trained = t->n_nodes;
+        space->growth = s.growth;
+    }
+    n2_alloc_free(s.vectors);
+    n2_alloc_free(s.mean);
+    n2_alloc_free(s.nodes);
+    n2_alloc_free(s.counting);
+    n2_alloc_free(s.axes);
+    n2_alloc_free(s.images);
+    n2_alloc_free(s.codes);
+    n2_alloc_free(s.squares);
+    n2_alloc_free(s.near);
+    n2_alloc_free(s.near_squares);
+    n2_alloc_free(s.found);
+    n2_alloc_free(s.words);
+    return status;
+}
+
+struct encoding {
+    const struct n2_training *training;
+    struct n2_space *space;
+    const uint32_t *nodes;
+    uint64_t *words; /* [n] of each, the hash of its code and that of its vector */
+    size_t n_outside;
+};
+
+static void encode(void *context, size_t begin, size_t end, int worker)
+{
+    struct encoding *e = context;
+    const struct n2_training *t = e->training;
+    size_t n_outside = 0;
+    for (size_t i = begin; i < end && !N2_LOAD(t->cancel); i++) {
+        uint32_t node = e->nodes ? e->nodes[i] : (uint32_t)i;
+        uint8_t *code = n2_space_code(e->space, node);
+        n_outside +=
+            n2_space_encode_node(e->space, t->store, t->kernels, node, t->numbers[worker], code);
+        uint64_t of_code = n2_hash_words(code, e->space->codes.stride / sizeof(uint32_t));
+        uint64_t of_vector = n2_hash_words(n2_store_vector(t->store, node), t->store->dim);
+        e->words[i] = of_code << 32 | (uint32_t)of_vector;
+    }
+    N2_FETCH_ADD(&e->n_outside, n_outside);
+}
+
+/* How many of the sorted words[n] belong to a code that another vector has as well. */
+static size_t count_shared(const uint64_t *words, size_t n)
+{
+    size_t n_shared = 0;
+    for (size_t i = 1; i < n; i++)
+        n_shared += words[i] >> 32 == words[i - 1] >> 32 && words[i] != words[i - 1];
+    return n_shared;
+}
+
+/* Whether the codes of too many of a sample of nodes hardly differ from those of ten others. */
+static bool is_coarse(const struct n2_training *t, const struct n2_space *space,
+                      const uint32_t *nodes, size_t n)
+{
+    enum { AMONG_NODES = 512 };
+    uint32_t sample[AMONG_NODES], squares[AMONG_NODES];
+    size_t m = n2_min(n, AMONG_NODES), n_queries = n2_min(m, QUERIES), n_coarse = 0;
+    for (size_t i = 0; i < m; i++)
+        sample[i] = nodes ? nodes[i * n / m] : (uint32_t)(i * n / m);
+    for (size_t q = 0; q < n_queries && m > NEAREST; q++) {
+        uint32_t self = sample[q * m / n_queries];
+        uint64_t words[NEAREST + 1];
+        struct n2_heap heap = {words, 0, NEAREST + 1};
+        t->kernels->code(n2_space_code(space, self), space->codes.base, space->codes.stride, sample,
+                         m, squares);
+        for (size_t i = 0; i < m; i++)
+            n2_heap_push(&heap, (uint64_t)squares[i] << 32 | sample[i]);
+        uint32_t tenth = (uint32_t)heap.words[0];
+        n_coarse += heap.words[0] >> 32 < FINE * FINE &&
+                    memcmp(n2_store_vector(t->store, self), n2_store_vector(t->store, tenth),
+                           t->store->dim * sizeof(float)) != 0;
+    }
+    return n_coarse > n_queries / COARSE;
+}
+
+int n2_train_encode(const struct n2_training *t, struct n2_space *space, const uint32_t *nodes,
+                    size_t n, bool *unfit)
+{
+    *unfit = false;
+    if (n == 0)
+        return N2_OK;
+    uint64_t *words = n2_alloc(2 * n, sizeof(*words));
+    if (!words)
+        return N2_ERR_NO_MEMORY;
+    struct encoding e = {t, space, nodes, words, 0};
+    n2_team_for(t->team, n, GRAIN, encode, &e);
+    if (!N2_LOAD(t->cancel)) {
+        n2_sort(words, words + n, n);
+        *unfit = e.n_outside > (n + SLACK) * space->n_axes / UNFIT ||
+                 count_shared(words, n) > t->n_nodes / UNFIT || is_coarse(t, space, nodes, n);
+    }
+    n2_alloc_free(words);
+    return N2_OK;
+}

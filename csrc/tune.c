@@ -1,0 +1,298 @@
+/* tune.c - measures recall against an exact search.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "tune.h"
+
+#include "alloc.h"
+#include "pass.h"
+#include "search.h"
+#include "sort.h"
+
+#include <math.h>
+
+#define MOST_QUERIES 200
+#define LEAST_QUERIES 50
+#define NODES_A_QUERY 100       /* so that tuning costs a small part of a build */
+#define MOST_MEASURED 400000000 /* distances of the exact search */
+#define NEAREST 100             /* true neighbours of a query */
+#define AMONG 400               /* nearest codes, among which they are looked for */
+#define RETUNE 4                /* tune again when a quarter has been added */
+#define FOUND_ALL 0.996f        /* larger steps would find no more */
+#define FEWER 5                 /* so many times fewer queries for the largest k */
+#define GROUP 4                 /* queries that share one reading of the codes */
+#define CLOSE 10                /* neighbours whose distances tell the shrink */
+#define LOW_SHARE 10            /* one in so many of them is nearer than it says */
+
+/* Step j is the stretch growth^(quarters[j] / 4). */
+static const uint8_t quarters[N2_TUNE_STEPS] = {0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24};
+
+/* By roots and products, which are the same to the last bit everywhere; powf is not. */
+static float stretch_of(float growth, size_t step)
+{
+    float root = sqrtf(sqrtf(growth)), stretch = 1;
+    for (uint8_t i = 0; i < quarters[step]; i++)
+        stretch *= root;
+    return stretch;
+}
+
+/* --- using it --- */
+
+/* The step at which a row of recalls reaches `recall`, as a real number. */
+static float step_of(const float *recalls, float recall)
+{
+    float before = 0;
+    for (size_t j = 0; j < N2_TUNE_STEPS; j++) {
+        if (recalls[j] >= recall) {
+            if (j == 0)
+                return 0;
+            return (float)(j - 1) + (recall - before) / (recalls[j] - before);
+        }
+        before = recalls[j] > before ? recalls[j] : before;
+    }
+    return N2_TUNE_STEPS - 1;
+}
+
+/* What lies between two values as a real step lies between two steps. */
+static float between(float at, float next, float step)
+{
+    return at + (step - floorf(step)) * (next - at);
+}
+
+/* The stretch, and the distances measured, at a real step of a row. */
+static float stretch_at(const struct n2_tuning *tuning, size_t row, float step, float *measured)
+{
+    size_t j = (size_t)step, next = n2_min(j + 1, N2_TUNE_STEPS - 1);
+    *measured = between(tuning->measured[row][j], tuning->measured[row][next], step);
+    return between(stretch_of(tuning->growth, j), stretch_of(tuning->growth, next), step);
+}
+
+struct n2_beam n2_tune_beam(const struct n2_tuning *tuning, size_t k, float recall, float *measured)
+{
+    size_t row = k < 10 ? 0 : 1;
+    float at =
+        k >= 100 ? 1 : log10f((float)k) - (float)row; /* 0: at the row's k, 1: at the next's */
+    float m[2], s[2];
+    for (size_t i = 0; i < 2; i++)
+        s[i] = stretch_at(tuning, row + i, step_of(tuning->recall[row + i], recall), &m[i]);
+    *measured = m[0] + at * (m[1] - m[0]);
+    return (struct n2_beam){n2_tune_width(k), k, s[0] + at * (s[1] - s[0])};
+}
+
+/* --- measuring --- */
+
+struct tuner {
+    struct n2_build *build;
+    struct n2_space space; /* the build's, and the shrink that is found */
+    struct n2_view view;
+    const uint32_t *nodes; /* the queries */
+    size_t n;
+    uint64_t *candidates; /* [n][AMONG] nearest by codes, or vectors: heap words of nodes */
+    size_t *n_candidates;
+    uint32_t *near; /* [n][NEAREST] keys of the true neighbours, ascending */
+    float *ratios;  /* [n][CLOSE] squared distance over that of codes; 0: none */
+    size_t k;
+    struct n2_beam beam;
+    float *found, *measured; /* [n] of one search each */
+};
+
+/* Prepares a query as searches do. */
+static void probe_of(const struct tuner *t, size_t i, struct n2_scratch *scratch,
+                     struct n2_probe *probe)
+{
+    const struct n2_store *store = t->view.store;
+    const float *vector = n2_store_vector(store, t->nodes[i]);
+    double norm;
+    (void)n2_store_check(store, vector, &norm); /* was checked when it was added */
+    n2_store_probe_query(store, vector, norm, scratch->query, probe);
+    if (t->view.space) {
+        (void)n2_space_encode_query(t->view.space, store, t->view.kernels, probe,
+                                    scratch->coordinates, scratch->code);
+        probe->code = scratch->code;
+    }
+}
+
+/* Finds the true neighbours of queries begin..end-1, at most GROUP. */
+static void find_true(void *context, size_t begin, size_t end, int worker)
+{
+    struct tuner *t = context;
+    const struct n2_view *view = &t->view;
+    struct n2_scratch *scratch = t->build->scratches[worker];
+    uint8_t codes[GROUP][N2_MAX_AXES];
+    struct n2_heap heaps[GROUP];
+    uint32_t nodes[N2_SCAN_BLOCK], keys[N2_SCAN_BLOCK];
+    struct n2_probe probe;
+    for (size_t i = begin; i < end; i++) {
+        probe_of(t, i, scratch, &probe);
+        heaps[i - begin] = (struct n2_heap){t->candidates + i * AMONG, 0, AMONG};
+        memcpy(codes[i - begin], scratch->code, N2_MAX_AXES);
+    }
+    for (uint32_t from = 0; from < view->n_nodes; from += N2_SCAN_BLOCK) {
+        if (N2_LOAD(&t->build->cancel))
+            return;
+        size_t n = 0;
+        for (uint32_t node = from; node < n2_min((size_t)from + N2_SCAN_BLOCK, view->n_nodes);
+             node++) {
+            uint8_t height = *n2_graph_height(view->graph, node);
+            nodes[n] = node;
+            n += height != 0 && height != N2_DUPLICATE;
+        }
+        for (size_t i = begin; i < end; i++) {
+            struct n2_heap *heap = &heaps[i - begin];
+            if (view->space)
+                probe.code = codes[i - begin];
+            else
+                probe_of(t, i, scratch, &probe);
+            n2_view_keys(view, &probe, nodes, n, keys);
+            for (size_t j = 0; j < n; j++)
+                n2_heap_push(heap, (uint64_t)keys[j] << 32 | nodes[j]);
+        }
+    }
+    for (size_t i = begin; i < end; i++) {
+        struct n2_heap *heap = &heaps[i - begin];
+        n2_heap_sort(heap);
+        t->n_candidates[i] = heap->size;
+    }
+}
+
+/* Ranks the candidates of queries begin..end-1 by the vectors. */
+static void rank_true(void *context, size_t begin, size_t end, int worker)
+{
+    struct tuner *t = context;
+    const struct n2_view *view = &t->view;
+    struct n2_scratch *scratch = t->build->scratches[worker];
+    for (size_t i = begin; i < end; i++) {
+        struct n2_probe probe;
+        probe_of(t, i, scratch, &probe);
+        uint64_t words[NEAREST];
+        struct n2_heap heap = {words, 0, NEAREST};
+        for (size_t j = 0; j < t->n_candidates[i]; j++) {
+            uint32_t node = (uint32_t)t->candidates[i * AMONG + j], key;
+            n2_store_keys(view->store, view->kernels, &probe, &node, 1, &key);
+            n2_heap_push(&heap, (uint64_t)key << 32 | j);
+        }
+        n2_heap_sort(&heap);
+        for (size_t j = 0; j < heap.size; j++)
+            t->near[i * NEAREST + j] = (uint32_t)(words[j] >> 32);
+        for (size_t j = 0; view->space && j < n2_min(heap.size, CLOSE); j++) {
+            uint64_t candidate = t->candidates[i * AMONG + (uint32_t)words[j]];
+            float by_code = (float)(candidate >> 32);
+            float square =
+                n2_space_square(view->space, view->store, &probe, (uint32_t)(words[j] >> 32));
+            t->ratios[i * CLOSE + j] = by_code > 0 && square > 0 ? square / by_code : 0;
+        }
+    }
+}
+
+/* Searches for queries begin..end-1 and counts what is found. */
+static void search(void *context, size_t begin, size_t end, int worker)
+{
+    struct tuner *t = context;
+    struct n2_scratch *scratch = t->build->scratches[worker];
+    for (size_t i = begin; i < end && !N2_LOAD(&t->build->cancel); i++) {
+        struct n2_probe probe;
+        probe_of(t, i, scratch, &probe);
+        scratch->heap.size = 0;
+        scratch->heap.width = t->k;
+        scratch->n_measured = 0;
+        n2_search_graph(&t->view, &probe, t->beam, scratch);
+        n2_visited_clear(&scratch->visited);
+        size_t n_true = n2_min(t->k, t->n_candidates[i]), n_found = 0;
+        for (size_t j = 0; j < scratch->heap.size; j++)
+            n_found += scratch->heap.words[j] >> 32 <= t->near[i * NEAREST + n_true - 1];
+        t->found[i] = (float)n2_min(n_found, n_true) / (float)n_true;
+        t->measured[i] = (float)scratch->n_measured;
+    }
+}
+
+static float mean(const float *values, size_t n)
+{
+    float sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += values[i];
+    return sum / (float)n;
+}
+
+static void measure(struct tuner *t, struct n2_tuning *tuning)
+{
+    t->k = 1;
+    for (size_t i = 0; i < N2_TUNE_KS; i++, t->k *= 10) {
+        size_t j = 0, n = i < N2_TUNE_KS - 1 ? t->n : n2_max(t->n / FEWER, 1);
+        for (bool all = false; j < N2_TUNE_STEPS && !all; j++) {
+            t->beam = (struct n2_beam){n2_tune_width(t->k), t->k, stretch_of(tuning->growth, j)};
+            n2_team_for(t->build->team, n, 1, search, t);
+            tuning->recall[i][j] = mean(t->found, n);
+            tuning->measured[i][j] = mean(t->measured, n);
+            all = tuning->recall[i][j] >= FOUND_ALL || N2_LOAD(&t->build->cancel);
+        }
+        for (; j < N2_TUNE_STEPS; j++) {
+            tuning->recall[i][j] = 1;
+            tuning->measured[i][j] = tuning->measured[i][j - 1];
+        }
+    }
+}
+
+/* What all but one in LOW_SHARE of the ratios are above. */
+static float choose_shrink(const struct tuner *t)
+{
+    uint64_t *words = t->candidates; /* no longer needed */
+    size_t n = 0;
+    for (size_t i = 0; i < t->n * CLOSE; i++) {
+        if (t->ratios[i] > 0)
+            words[n++] = n2_key(t->ratios[i]);
+    }
+    n2_sort(words, words + n, n);
+    return n ? n2_key_distance((uint32_t)words[n / LOW_SHARE]) : 0;
+}
+
+size_t n2_tune_queries(struct n2_build *build)
+{
+    const struct n2_index *index = build->index;
+    size_t n_after = index->graph.n_linked + build->n_new;
+    bool bounded = n2_pass_space(build)->n_axes || index->store.metric != N2_DOT;
+    size_t n = n2_min(MOST_MEASURED / n2_max(n_after, 1), n_after / NODES_A_QUERY);
+    n = n2_min(n2_min(n2_max(n, LEAST_QUERIES), MOST_QUERIES), build->inserter.most);
+    if (!bounded || n2_pass_space(build)->growth <= 0 || build->n_new / 4 < n ||
+        (!build->retrains && n_after - n_after / RETUNE < index->tuning.n_linked))
+        return 0;
+    return n;
+}
+
+int n2_tune(struct n2_build *build, const uint32_t *nodes, size_t n, struct n2_tuning *tuning)
+{
+    struct tuner t = {.build = build, .view = build->inserter.view, .nodes = nodes, .n = n};
+    int status = N2_OK;
+    t.space = *n2_pass_space(build);
+    t.view.space = t.space.n_axes ? &t.space : NULL;
+    t.view.slack = NULL;
+    t.view.entry = build->inserter.graph->entry;
+    for (int i = 0; i < build->n_threads && !status; i++)
+        status = n2_scratch_fit(&build->scratches[i], t.view.store->dim, t.view.n_nodes,
+                                n2_tune_width(NEAREST), NEAREST);
+    if (status)
+        return status;
+    t.candidates = n2_alloc(n * AMONG, sizeof(uint64_t));
+    t.n_candidates = n2_alloc_zero(n, sizeof(size_t));
+    t.near = n2_alloc(n * NEAREST, sizeof(uint32_t));
+    t.ratios = n2_alloc_zero(n * CLOSE, sizeof(float));
+    t.found = n2_alloc_zero(n, sizeof(float));
+    t.measured = n2_alloc_zero(n, sizeof(float));
+    status = N2_ERR_NO_MEMORY;
+    if (t.candidates && t.n_candidates && t.near && t.ratios && t.found && t.measured) {
+        memset(tuning, 0, sizeof(*tuning));
+        n2_team_for(build->team, n, GROUP, find_true, &t);
+        n2_team_for(build->team, n, 1, rank_true, &t);
+        if (t.view.space && !N2_LOAD(&build->cancel))
+            build->shrink = t.space.shrink = choose_shrink(&t);
+        tuning->growth = n2_pass_space(build)->growth;
+        measure(&t, tuning);
+        tuning->n_linked = build->inserter.graph->n_linked;
+        status = N2_LOAD(&build->cancel) ? N2_ERR_CANCELLED : N2_OK;
+    }
+    n2_alloc_free(t.candidates);
+    n2_alloc_free(t.n_candidates);
+    n2_alloc_free(t.near);
+    n2_alloc_free(t.ratios);
+    n2_alloc_free(t.found);
+    n2_alloc_free(t.measured);
+    return status;
+}

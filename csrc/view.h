@@ -1,0 +1,69 @@
+/* view.h - what a search or a build looks at: vectors or codes, and the graph over them.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef N2_VIEW_H
+#define N2_VIEW_H
+
+#include "graph.h"
+#include "space.h"
+#include "tune.h"
+
+/* Room for links on level 0 beyond M0, which nodes have while a build runs: `room` slots a node,
+ * each a node plus 1, ended by the first 0. In use only where the node's row proper is full. */
+struct n2_slack {
+    struct n2_column slots;
+    uint32_t room;
+};
+
+N2_INLINE uint32_t *n2_slack_slots(const struct n2_slack *slack, uint32_t node)
+{
+    return (uint32_t *)(void *)slack->slots.base + (size_t)node * slack->room;
+}
+
+/* What a search looks at: nodes from n_nodes on do not exist for it, links end where one leads to a
+ * node from n_rows on. */
+struct n2_view {
+    const struct n2_store *store;
+    const struct n2_space *space; /* distances are those between its codes; NULL: between vectors */
+    const struct n2_graph *graph;
+    const struct n2_slack *slack;   /* NULL except for a build */
+    const struct n2_tuning *tuning; /* NULL: none */
+    const struct n2_kernels *kernels;
+    uint32_t n_nodes, n_rows; /* n_rows <= n_nodes */
+    uint64_t entry;           /* of the graph; its node is below n_rows. Builds do not use it */
+};
+
+/* Prepares a node for distances to other nodes. `reach` and `buffer` as in n2_store_probe_node. */
+N2_INLINE void n2_view_probe_node(const struct n2_view *view, uint32_t node, float reach,
+                                  float *buffer, struct n2_probe *probe)
+{
+    if (view->space)
+        *probe = (struct n2_probe){.code = n2_space_code(view->space, node)};
+    else
+        n2_store_probe_node(view->store, node, reach, buffer, probe);
+}
+
+/* keys[i] = key of the distance from the probe to nodes[i], for i < n. Keys of codes and of vectors
+ * do not compare. */
+N2_INLINE void n2_view_keys(const struct n2_view *view, const struct n2_probe *probe,
+                            const uint32_t *nodes, size_t n, uint32_t *keys)
+{
+    if (view->space)
+        view->kernels->code(probe->code, view->space->codes.base, view->space->codes.stride, nodes,
+                            n, keys);
+    else
+        n2_store_keys(view->store, view->kernels, probe, nodes, n, keys);
+}
+
+/* The key of `stretch` times the squared distance of a key. Keys of products (dot, between vectors)
+ * tell no distance: there is no bound for these. */
+N2_INLINE uint32_t n2_view_stretch(const struct n2_view *view, uint32_t key, float stretch)
+{
+    if (view->space) {
+        float stretched = (float)key * stretch + n2_space_noise(view->space);
+        return stretched < 0x1p32f ? (uint32_t)stretched : UINT32_MAX;
+    }
+    return view->store->metric == N2_DOT ? UINT32_MAX : n2_key(n2_key_distance(key) * stretch);
+}
+
+#endif
