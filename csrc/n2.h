@@ -222,9 +222,9 @@ struct n2_search_options {
     uint64_t ef;  /* width of the beam: how many candidates the search keeps, k at least; larger is
                      slower and finds more of the true neighbours. 0 = as `recall` asks */
     float recall; /* without ef, the share of the true neighbours to be found, 0..1; 0 = default:
-                     0.95. What it takes was measured by the last large build, on vectors like
-                     those of the index; where none did (few vectors, or dot without codes) the beam
-                     is 200 + 4 k wide */
+                     0.95, for k below 10 what finds that of 10. What it takes was measured by the
+                     last large build, on vectors like those of the index; where none did (few
+                     vectors, or dot without codes) the beam is 200 + 4 k wide */
     int32_t threads; /* of a batch: 1..N2_MAX_THREADS; 0 = as many as there are processors */
 };
 

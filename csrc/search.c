@@ -12,7 +12,11 @@
  * k 1, 10 and 100. */
 #define DEFAULT_EF(k) (200 + 4 * (uint64_t)(k))
 
+/* What a search finds that is asked for nothing: for one or two neighbours as much as of the ten
+ * nearest, so that what is in the index finds itself. What fits a second-level cache is scanned. */
 #define DEFAULT_RECALL 0.95f
+#define DEFAULT_LEAST_K 10
+#define SCANNED_BYTES (256 << 10)
 
 /* One coordinate in so many of a query may lie outside its byte; of a vector one in a thousand
  * does. */
@@ -94,8 +98,13 @@ struct n2_beam n2_search_beam(const struct n2_view *view, size_t k, uint64_t ef,
 {
     struct n2_beam beam = {ef ? ef : DEFAULT_EF(k), 0, 0};
     *measured = (float)beam.width * SCAN_PER_PLACE;
-    if (!ef && view->tuning)
-        beam = n2_tune_beam(view->tuning, k, recall > 0 ? recall : DEFAULT_RECALL, measured);
+    if (!ef && view->tuning && recall > 0)
+        beam = n2_tune_beam(view->tuning, k, recall, measured);
+    else if (!ef && view->tuning) {
+        beam = n2_tune_beam(view->tuning, n2_max(k, DEFAULT_LEAST_K), DEFAULT_RECALL, measured);
+        float in_cache = (float)SCANNED_BYTES / (float)view->store->vectors.stride;
+        *measured = *measured > in_cache ? *measured : in_cache;
+    }
     beam.width = n2_min(n2_max(beam.width, k), n2_max(view->n_nodes, 1));
     return beam;
 }

@@ -136,8 +136,8 @@ type BuildOptions struct {
 // SearchOptions are those of a search in the graph. Nil means all zero.
 type SearchOptions struct {
 	// Recall is the share of the true neighbours that a search is to find on average, above 0 and at
-	// most 1; 0 is 0.95. More takes longer. What it takes was measured by the last large build: see
-	// [Index.Build].
+	// most 1; more takes longer. What it takes was measured by the last large build: see
+	// [Index.Build]. 0 is 0.95; for k below 10, what finds that share of 10.
 	Recall float64
 	// Ef, if not 0, is used instead: how many candidates a search keeps, never fewer than k.
 	Ef int
