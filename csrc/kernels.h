@@ -62,6 +62,14 @@ N2_INLINE int16_t n2_quantise_one(float x, float factor, float mean, float scale
     return (int16_t)lrintf(y); /* to the nearest, of two to the even one */
 }
 
+/* n2_quantise_fn in plain C, from coordinate i on. */
+N2_INLINE void n2_quantise_from(size_t i, const float *vector, float factor, const float *mean,
+                                float scale, float limit, size_t n, int16_t *out)
+{
+    for (; i < n; i++)
+        out[i] = n2_quantise_one(vector[i], factor, mean[i], scale, limit);
+}
+
 extern const struct n2_kernels n2_kernels_scalar; /* the reference, on every processor */
 extern const struct n2_kernels n2_kernels_avx2;   /* x86-64 with AVX2 */
 extern const struct n2_kernels n2_kernels_neon;   /* arm64 */

@@ -138,8 +138,7 @@ AVX2 static void quantise(const float *vector, float factor, const float *mean, 
             _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
         _mm_storeu_si128((__m128i *)(void *)(out + i), halves);
     }
-    for (; i < n; i++)
-        out[i] = n2_quantise_one(vector[i], factor, mean[i], scale, limit);
+    n2_quantise_from(i, vector, factor, mean, scale, limit, n, out);
 }
 
 /* Four rows at once share what is loaded of x, and one folding. */

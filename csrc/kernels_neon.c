@@ -78,8 +78,7 @@ static void code_rows(const uint8_t *code, const uint8_t *codes, size_t bytes,
 static void quantise(const float *vector, float factor, const float *mean, float scale, float limit,
                      size_t n, int16_t *out)
 {
-    for (size_t i = 0; i < n; i++)
-        out[i] = n2_quantise_one(vector[i], factor, mean[i], scale, limit);
+    n2_quantise_from(0, vector, factor, mean, scale, limit, n, out);
 }
 
 static void project(const int16_t *x, const int8_t *rows, size_t width, size_t n_rows, int32_t *out)

@@ -234,25 +234,10 @@ static int choose_axes(struct sample *s, float *share)
     return N2_OK;
 }
 
-/* Sorts n floats >= 0 that stand in words. */
+/* Sorts n floats that stand in words, as keys. */
 static void sort_floats(struct sample *s, size_t n)
 {
     n2_sort(s->words, s->words + SAMPLE * N2_CODE_UNIT, n);
-}
-
-static uint64_t float_word(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof(bits));
-    return bits;
-}
-
-static float word_float(uint64_t word)
-{
-    uint32_t bits = (uint32_t)word;
-    float x;
-    memcpy(&x, &bits, sizeof(x));
-    return x;
 }
 
 /* The unit in which all but a few coordinates of the images fit a byte. */
@@ -260,9 +245,9 @@ static float choose_unit(struct sample *s)
 {
     size_t all = s->n * s->n_axes, n = n2_min(all, SAMPLE * N2_CODE_UNIT);
     for (size_t i = 0; i < n; i++)
-        s->words[i] = float_word(fabsf(s->images[i * all / n]));
+        s->words[i] = n2_key(fabsf(s->images[i * all / n]));
     sort_floats(s, n);
-    return word_float(s->words[n - 1 - n / CLIPPED]) / RANGE;
+    return n2_key_distance((uint32_t)s->words[n - 1 - n / CLIPPED]) / RANGE;
 }
 
 /* The number of dimensions in which distances to neighbours grow, typically; 0 if none can be told.
@@ -273,10 +258,10 @@ static double measure_dimension(struct sample *s)
     for (size_t q = 0; q < QUERIES; q++) {
         float near = s->near_squares[q * NEAREST], far = s->near_squares[(q + 1) * NEAREST - 1];
         if (near > 0 && far > near) /* else equal vectors, or a lattice */
-            s->words[n++] = float_word((float)(2 * log(NEAREST) / log((double)(far / near))));
+            s->words[n++] = n2_key((float)(2 * log(NEAREST) / log((double)(far / near))));
     }
     sort_floats(s, n);
-    return n ? (double)word_float(s->words[n / 2]) : 0;
+    return n ? (double)n2_key_distance((uint32_t)s->words[n / 2]) : 0;
 }
 
 /* Whether neighbours are apart by more than rounding, all but a few: at the distance that the tenth
@@ -289,10 +274,10 @@ static bool fine_enough(struct sample *s)
     for (size_t q = 0; q < QUERIES; q++) {
         double far = (double)s->near_squares[(q + 1) * NEAREST - 1];
         if (far > 0)
-            s->words[n++] = float_word((float)(sqrt(far) * closer));
+            s->words[n++] = n2_key((float)(sqrt(far) * closer));
     }
     sort_floats(s, n);
-    return n > 0 && word_float(s->words[n / COARSE]) >= FINE * s->unit;
+    return n > 0 && n2_key_distance((uint32_t)s->words[n / COARSE]) >= FINE * s->unit;
 }
 
 /* The distance of the last of NEAREST neighbours over that of the first: the median. */
@@ -302,10 +287,10 @@ static float measure_growth(struct sample *s)
     for (size_t q = 0; q < QUERIES; q++) {
         float near = s->near_squares[q * NEAREST], far = s->near_squares[(q + 1) * NEAREST - 1];
         if (near > 0)
-            s->words[n++] = float_word(sqrtf(far / near));
+            s->words[n++] = n2_key(sqrtf(far / near));
     }
     sort_floats(s, n);
-    float growth = n ? word_float(s->words[n / 2]) : 0;
+    float growth = n ? n2_key_distance((uint32_t)s->words[n / 2]) : 0;
     return growth > LEAST_GROWTH ? growth : LEAST_GROWTH;
 }
 
@@ -318,10 +303,10 @@ static float choose_shrink(struct sample *s)
         s->training->kernels->code(s->codes + query_row(s, i / NEAREST) * bytes, s->codes, bytes,
                                    &s->near[i], 1, &square);
         if (square > 0)
-            s->words[n++] = float_word(s->near_squares[i] / (s->unit * s->unit) / (float)square);
+            s->words[n++] = n2_key(s->near_squares[i] / (s->unit * s->unit) / (float)square);
     }
     sort_floats(s, n);
-    return n ? word_float(s->words[n / LOW_SHARE]) : 0;
+    return n ? n2_key_distance((uint32_t)s->words[n / LOW_SHARE]) : 0;
 }
 
 /* The factor of coordinates that leaves room for twice the largest of the sample. */

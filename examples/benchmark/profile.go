@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -105,10 +104,7 @@ func coreDir(ctx context.Context) (string, error) {
 	const path = "github.com/n2ann/n2/csrc"
 	dir, err := exec.CommandContext(ctx, "go", "list", "-f", "{{.Dir}}", path).Output()
 	if err != nil {
-		if info, ok := debug.ReadBuildInfo(); ok {
-			return "", fmt.Errorf("the sources of %s are not found from here; run in the folder of %s: %w", path, info.Main.Path, err)
-		}
-		return "", err
+		return "", fmt.Errorf("the sources of %s are not found from here; run in the harness's folder: %w", path, err)
 	}
 	return strings.TrimSpace(string(dir)), nil
 }
