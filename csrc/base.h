@@ -47,6 +47,9 @@
 #define N2_INLINE static inline __attribute__((always_inline))
 #define N2_LIKELY(x) __builtin_expect(!!(x), 1)
 #define N2_UNLIKELY(x) __builtin_expect(!!(x), 0)
+/* Of a function that reads what others may be writing, and takes any value for an answer: the
+ * thread sanitizer looks away. */
+#define N2_RACY __attribute__((no_sanitize_thread, noinline))
 #define N2_PREFETCH(p) __builtin_prefetch((p), 0, 3)
 
 /* Relaxed: the value is whole, nothing is said of others. Acquire/release: what was written before

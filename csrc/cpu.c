@@ -18,6 +18,9 @@ static void detect(void)
     __builtin_cpu_init();
     cpu.sse42 = __builtin_cpu_supports("sse4.2") != 0;
     cpu.avx2 = __builtin_cpu_supports("avx2") != 0;
+    cpu.avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                 __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                 __builtin_cpu_supports("avx512vnni");
 #endif
 }
 

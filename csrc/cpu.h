@@ -7,7 +7,7 @@
 #include "base.h"
 
 struct n2_cpu {
-    bool sse42, avx2; /* avx2: the operating system saves its registers too */
+    bool sse42, avx2, avx512; /* the operating system saves the registers too */
 };
 
 /* Detected at the first call. */

@@ -16,6 +16,8 @@ const struct n2_kernels *n2_kernels_named(const char *name)
 #if defined(__x86_64__)
     if (!strcmp(name, "avx2") && n2_cpu()->avx2)
         return &n2_kernels_avx2;
+    if (!strcmp(name, "avx512") && n2_cpu()->avx512)
+        return &n2_kernels_avx512;
 #elif defined(__aarch64__)
     if (!strcmp(name, "neon"))
         return &n2_kernels_neon;
@@ -25,7 +27,7 @@ const struct n2_kernels *n2_kernels_named(const char *name)
 
 static const struct n2_kernels *best(void)
 {
-    static const char *const by_speed[] = {"avx2", "neon"};
+    static const char *const by_speed[] = {"avx512", "avx2", "neon"};
     const char *asked = getenv("N2_ISA");
     const struct n2_kernels *found = asked ? n2_kernels_named(asked) : NULL;
     for (size_t i = 0; !found && i < sizeof(by_speed) / sizeof(*by_speed); i++)

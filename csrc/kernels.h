@@ -26,6 +26,7 @@ typedef void n2_distances_fn(const float *query, const float *rows, size_t strid
  * byte, and the sum of two squares a signed 16-bit word, which is what AVX2 multiplies fastest. */
 #define N2_CODE_UNIT 64
 #define N2_CODE_MAX 127
+#define N2_MAX_AXES 512 /* bytes of a code at most */
 
 /* out[i] = sum of squared differences of code[bytes] to the code at codes + nodes[i] * bytes, for
  * i < n. */
@@ -46,6 +47,36 @@ typedef void n2_quantise_fn(const float *vector, float factor, const float *mean
 typedef void n2_project_fn(const int16_t *x, const int8_t *rows, size_t width, size_t n_rows,
                            int32_t *out);
 
+/* What a sketch (sketch.h) keeps of the way from one code to another. */
+struct n2_residual {
+    uint32_t squares;               /* sum of (to[i] - from[i])^2 */
+    uint32_t lengths;               /* sum of |to[i] - from[i]| */
+    uint32_t rising;                /* sum of from[i] over the i where to[i] > from[i] */
+    uint32_t n_rising;              /* how many these are */
+    uint8_t signs[N2_MAX_AXES / 8]; /* bit i of [bytes]: to[i] > from[i] */
+};
+
+/* Measures the way between two codes[bytes]. */
+typedef void n2_residual_fn(const uint8_t *from, const uint8_t *to, size_t bytes,
+                            struct n2_residual *out);
+
+/* A group of a sketch: for each of 32 links `add` and `factor`, the upper halves of two floats, and
+ * 4 bits for each of n_books books, a multiple of 4. Bytes 2 i and 2 i + 1 of a book hold links i
+ * and i + 8 in their low halves, i + 16 and i + 24 in the high ones. */
+#define N2_GROUP 32
+#define N2_BOOK 16 /* bytes of a book, in a group and in a table */
+#define N2_BOOKS 4 /* their number is a multiple of it */
+struct n2_group {
+    uint16_t add[N2_GROUP], factor[N2_GROUP];
+    uint8_t books[];
+};
+
+/* The links of a group that may lie near: bit j is set where
+ * add[j] - factor[j] * (2 * sum[j] + offset) < limit, sum[j] being that of table[book][bits] over
+ * the books. The group may be written to meanwhile: then some bits have no meaning. */
+typedef uint32_t n2_sketch_fn(const uint8_t *table, const struct n2_group *group, size_t n_books,
+                              float offset, float limit);
+
 struct n2_kernels {
     const char *name;
     n2_distances_fn *l2;        /* sum of (q_i - x_i)^2 */
@@ -53,7 +84,26 @@ struct n2_kernels {
     n2_code_distances_fn *code; /* whole numbers: exact, the same on all processors */
     n2_quantise_fn *quantise;
     n2_project_fn *project;
+    n2_residual_fn *residual;
+    n2_sketch_fn *sketch;
 };
+
+/* The float whose upper half is `half`. */
+N2_INLINE float n2_half_float(uint16_t half)
+{
+    uint32_t bits = (uint32_t)half << 16;
+    float x;
+    memcpy(&x, &bits, 4);
+    return x;
+}
+
+/* The upper half of a finite float, rounded to the nearest. */
+N2_INLINE uint16_t n2_float_half(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, 4);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
 
 N2_INLINE int16_t n2_quantise_one(float x, float factor, float mean, float scale, float limit)
 {
@@ -72,6 +122,7 @@ N2_INLINE void n2_quantise_from(size_t i, const float *vector, float factor, con
 
 extern const struct n2_kernels n2_kernels_scalar; /* the reference, on every processor */
 extern const struct n2_kernels n2_kernels_avx2;   /* x86-64 with AVX2 */
+extern const struct n2_kernels n2_kernels_avx512; /* x86-64 with AVX-512 F, BW, DQ, VL and VNNI */
 extern const struct n2_kernels n2_kernels_neon;   /* arm64 */
 
 /* The table of that name, or NULL where this processor cannot run it. */

@@ -75,12 +75,15 @@ AVX2 static void dot_rows(const float *query, const float *rows, size_t stride,
         out[i] = distance(false, query, rows + (size_t)nodes[i] * stride, dim);
 }
 
-/* sum + the squared differences of 32 bytes, in eight words. */
-AVX2_INLINE __m256i code_step(__m256i sum, const uint8_t *a, const uint8_t *b)
+AVX2_INLINE __m256i load(const void *bytes)
 {
-    __m256i d = _mm256_sub_epi8(_mm256_loadu_si256((const __m256i *)(const void *)a),
-                                _mm256_loadu_si256((const __m256i *)(const void *)b));
-    d = _mm256_abs_epi8(d);
+    return _mm256_loadu_si256((const __m256i *)bytes);
+}
+
+/* sum + the squared differences of 32 bytes, in eight words. */
+AVX2_INLINE __m256i code_step(__m256i sum, __m256i a, __m256i b)
+{
+    __m256i d = _mm256_abs_epi8(_mm256_sub_epi8(a, b));
     return _mm256_add_epi32(sum,
                             _mm256_madd_epi16(_mm256_maddubs_epi16(d, d), _mm256_set1_epi16(1)));
 }
@@ -104,7 +107,7 @@ AVX2_INLINE void code_rows_of(size_t bytes, const uint8_t *code, const uint8_t *
                           _mm256_setzero_si256()};
         for (size_t j = 0; j < bytes; j += 32)
             for (size_t r = 0; r < 4; r++)
-                sum[r] = code_step(sum[r], code + j, x[r] + j);
+                sum[r] = code_step(sum[r], load(code + j), load(x[r] + j));
         uint32_t four[4];
         _mm_storeu_si128((__m128i *)(void *)four, fold_words(sum[0], sum[1], sum[2], sum[3]));
         memcpy(out + i, four, n2_min(n - i, 4) * sizeof(*four));
@@ -152,7 +155,7 @@ AVX2 static void project(const int16_t *x, const int8_t *rows, size_t width, siz
         __m256i sum[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
                           _mm256_setzero_si256()};
         for (size_t i = 0; i < width; i += 16) {
-            __m256i of_x = _mm256_loadu_si256((const __m256i *)(const void *)(x + i));
+            __m256i of_x = load(x + i);
             for (size_t r = 0; r < 4; r++) {
                 __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(row[r] + i));
                 sum[r] =
@@ -165,7 +168,88 @@ AVX2 static void project(const int16_t *x, const int8_t *rows, size_t width, siz
     }
 }
 
-const struct n2_kernels n2_kernels_avx2 = {"avx2", l2_rows, dot_rows, code_rows, quantise, project};
+AVX2_INLINE uint32_t fold_sums(__m256i sums) /* four of 64 bits */
+{
+    __m128i two = _mm_add_epi64(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+    return (uint32_t)(_mm_cvtsi128_si64(two) + _mm_extract_epi64(two, 1));
+}
+
+AVX2 static void residual(const uint8_t *from, const uint8_t *to, size_t bytes,
+                          struct n2_residual *out)
+{
+    const __m256i zero = _mm256_setzero_si256();
+    __m256i squares = zero, lengths = zero, rising = zero;
+    out->n_rising = 0;
+    for (size_t i = 0; i < bytes; i += 32) {
+        __m256i a = load(from + i), b = load(to + i);
+        __m256i d = _mm256_abs_epi8(_mm256_sub_epi8(a, b)), rises = _mm256_cmpgt_epi8(b, a);
+        squares = _mm256_add_epi32(
+            squares, _mm256_madd_epi16(_mm256_maddubs_epi16(d, d), _mm256_set1_epi16(1)));
+        lengths = _mm256_add_epi64(lengths, _mm256_sad_epu8(d, zero));
+        rising = _mm256_add_epi64(rising, _mm256_sad_epu8(_mm256_and_si256(a, rises), zero));
+        uint32_t signs = (uint32_t)_mm256_movemask_epi8(rises);
+        memcpy(out->signs + i / 8, &signs, 4);
+        out->n_rising += (uint32_t)__builtin_popcount(signs);
+    }
+    __m256i words = _mm256_add_epi64(_mm256_and_si256(squares, _mm256_set1_epi64x(UINT32_MAX)),
+                                     _mm256_srli_epi64(squares, 32));
+    out->squares = fold_sums(words);
+    out->lengths = fold_sums(lengths);
+    out->rising = fold_sums(rising);
+}
+
+/* Eight floats of which `halves` are the upper halves. */
+AVX2_INLINE __m256 widen(const uint16_t *halves)
+{
+    __m256i words = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)halves));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(words, 16));
+}
+
+/* What the kernel says of links at..at + 7, whose sums are given. */
+AVX2_INLINE uint32_t near_of(const struct n2_group *group, size_t at, __m128i sums, __m256 offset,
+                             __m256 limit)
+{
+    __m256i twice = _mm256_slli_epi32(_mm256_cvtepu16_epi32(sums), 1);
+    __m256 product = _mm256_add_ps(_mm256_cvtepi32_ps(twice), offset);
+    __m256 estimate =
+        _mm256_sub_ps(widen(group->add + at), _mm256_mul_ps(widen(group->factor + at), product));
+    return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(estimate, limit, _CMP_LT_OQ)) << at;
+}
+
+/* Two books at once, one in each half of a register; a shuffle looks 32 links up (FastScan: Andre,
+ * Kermarrec, Le Scouarnec, "Cache locality is not enough", VLDB 2015). Sums of bytes at odd places
+ * get into the upper halves of words, from where they are taken out in the end. */
+N2_RACY AVX2 static uint32_t sketch(const uint8_t *table, const struct n2_group *group,
+                                    size_t n_books, float offset, float limit)
+{
+    const __m256i low = _mm256_set1_epi8(15);
+    __m256i even0 = _mm256_setzero_si256(), odd0 = even0, even1 = even0, odd1 = even0;
+    for (size_t m = 0; m < n_books * N2_BOOK; m += 2 * N2_BOOK) {
+        __m256i bits = load(group->books + m), values = load(table + m);
+        __m256i first = _mm256_shuffle_epi8(values, _mm256_and_si256(bits, low));
+        __m256i second =
+            _mm256_shuffle_epi8(values, _mm256_and_si256(_mm256_srli_epi16(bits, 4), low));
+        even0 = _mm256_add_epi16(even0, first);
+        odd0 = _mm256_add_epi16(odd0, _mm256_srli_epi16(first, 8));
+        even1 = _mm256_add_epi16(even1, second);
+        odd1 = _mm256_add_epi16(odd1, _mm256_srli_epi16(second, 8));
+    }
+    even0 = _mm256_sub_epi16(even0, _mm256_slli_epi16(odd0, 8));
+    even1 = _mm256_sub_epi16(even1, _mm256_slli_epi16(odd1, 8));
+    /* Links 0-7 and 8-15 of the first book in the halves, then those of the other; their sum. */
+    __m256i sums0 = _mm256_add_epi16(_mm256_permute2x128_si256(even0, odd0, 0x20),
+                                     _mm256_permute2x128_si256(even0, odd0, 0x31));
+    __m256i sums1 = _mm256_add_epi16(_mm256_permute2x128_si256(even1, odd1, 0x20),
+                                     _mm256_permute2x128_si256(even1, odd1, 0x31));
+    const __m256 offsets = _mm256_set1_ps(offset), limits = _mm256_set1_ps(limit);
+    return near_of(group, 0, _mm256_castsi256_si128(sums0), offsets, limits) |
+           near_of(group, 8, _mm256_extracti128_si256(sums0, 1), offsets, limits) |
+           near_of(group, 16, _mm256_castsi256_si128(sums1), offsets, limits) |
+           near_of(group, 24, _mm256_extracti128_si256(sums1, 1), offsets, limits);
+}
+
+const struct n2_kernels n2_kernels_avx2 = {"avx2",   l2_rows, dot_rows, code_rows,
+                                           quantise, project, residual, sketch};
 #else
 typedef int n2_kernels_avx2_unused; /* a translation unit holds at least one declaration */
 #endif

@@ -94,7 +94,70 @@ static void project(const int16_t *x, const int8_t *rows, size_t width, size_t n
     }
 }
 
-const struct n2_kernels n2_kernels_neon = {"neon", l2_rows, dot_rows, code_rows, quantise, project};
+static void residual(const uint8_t *from, const uint8_t *to, size_t bytes, struct n2_residual *out)
+{
+    static const uint8_t places[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    const uint8x16_t place = vld1q_u8(places);
+    uint32x4_t squares = vdupq_n_u32(0), lengths = squares, rising = squares;
+    out->n_rising = 0;
+    for (size_t i = 0; i < bytes; i += 16) {
+        uint8x16_t a = vld1q_u8(from + i), b = vld1q_u8(to + i);
+        uint8x16_t d = vabdq_u8(a, b), rises = vcgtq_u8(b, a), bits = vandq_u8(rises, place);
+        uint16x8_t two = vmull_u8(vget_low_u8(d), vget_low_u8(d));
+        squares = vpadalq_u16(squares, vmlal_u8(two, vget_high_u8(d), vget_high_u8(d)));
+        lengths = vpadalq_u16(lengths, vpaddlq_u8(d));
+        rising = vpadalq_u16(rising, vpaddlq_u8(vandq_u8(a, rises)));
+        out->signs[i / 8] = vaddv_u8(vget_low_u8(bits));
+        out->signs[i / 8 + 1] = vaddv_u8(vget_high_u8(bits));
+        out->n_rising += vaddvq_u8(vshrq_n_u8(rises, 7));
+    }
+    out->squares = vaddvq_u32(squares);
+    out->lengths = vaddvq_u32(lengths);
+    out->rising = vaddvq_u32(rising);
+}
+
+/* Four floats of which `halves` are the upper halves. */
+N2_INLINE float32x4_t widen(const uint16_t *halves)
+{
+    return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(halves), 16));
+}
+
+N2_INLINE uint32_t near_of(const struct n2_group *group, size_t at, uint16x4_t sums, float offset,
+                           float limit)
+{
+    static const uint32_t places[4] = {1, 2, 4, 8};
+    float32x4_t product = vaddq_f32(vcvtq_f32_u32(vshll_n_u16(sums, 1)), vdupq_n_f32(offset));
+    float32x4_t estimate =
+        vsubq_f32(widen(group->add + at), vmulq_f32(widen(group->factor + at), product));
+    uint32x4_t near = vcltq_f32(estimate, vdupq_n_f32(limit));
+    return vaddvq_u32(vandq_u32(near, vld1q_u32(places))) << at;
+}
+
+N2_RACY static uint32_t sketch(const uint8_t *table, const struct n2_group *group, size_t n_books,
+                               float offset, float limit)
+{
+    uint16x8_t sums[4] = {vdupq_n_u16(0), vdupq_n_u16(0), vdupq_n_u16(0), vdupq_n_u16(0)};
+    for (size_t m = 0; m < n_books * N2_BOOK; m += N2_BOOK) {
+        uint8x16_t bits = vld1q_u8(group->books + m), values = vld1q_u8(table + m);
+        uint8x16_t first = vqtbl1q_u8(values, vandq_u8(bits, vdupq_n_u8(15)));
+        uint8x16_t second = vqtbl1q_u8(values, vshrq_n_u8(bits, 4));
+        /* Bytes at even places are links i, those at odd ones i + 8. */
+        uint8x16_t first_apart = vuzp1q_u8(first, vextq_u8(first, first, 1));
+        uint8x16_t second_apart = vuzp1q_u8(second, vextq_u8(second, second, 1));
+        sums[0] = vaddw_u8(sums[0], vget_low_u8(first_apart));
+        sums[1] = vaddw_u8(sums[1], vget_high_u8(first_apart));
+        sums[2] = vaddw_u8(sums[2], vget_low_u8(second_apart));
+        sums[3] = vaddw_u8(sums[3], vget_high_u8(second_apart));
+    }
+    uint32_t near = 0;
+    for (size_t i = 0; i < 4; i++)
+        near |= near_of(group, 8 * i, vget_low_u16(sums[i]), offset, limit) |
+                near_of(group, 8 * i + 4, vget_high_u16(sums[i]), offset, limit);
+    return near;
+}
+
+const struct n2_kernels n2_kernels_neon = {"neon",   l2_rows, dot_rows, code_rows,
+                                           quantise, project, residual, sketch};
 #else
 typedef int n2_kernels_neon_unused; /* a translation unit holds at least one declaration */
 #endif

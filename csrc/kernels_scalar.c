@@ -80,5 +80,34 @@ static void project(const int16_t *x, const int8_t *rows, size_t width, size_t n
     }
 }
 
-const struct n2_kernels n2_kernels_scalar = {"scalar",  l2_rows,  dot_rows,
-                                             code_rows, quantise, project};
+static void residual(const uint8_t *from, const uint8_t *to, size_t bytes, struct n2_residual *out)
+{
+    memset(out, 0, sizeof(*out));
+    for (size_t i = 0; i < bytes; i++) {
+        int32_t d = to[i] - from[i];
+        out->squares += (uint32_t)(d * d);
+        out->lengths += (uint32_t)(d < 0 ? -d : d);
+        out->rising += d > 0 ? from[i] : 0;
+        out->n_rising += d > 0;
+        out->signs[i / 8] |= (uint8_t)((d > 0) << i % 8);
+    }
+}
+
+N2_RACY static uint32_t sketch(const uint8_t *table, const struct n2_group *group, size_t n_books,
+                               float offset, float limit)
+{
+    uint32_t near = 0;
+    for (size_t j = 0; j < N2_GROUP; j++) {
+        size_t at = j % 8 * 2 + j / 8 % 2, shift = j / 16 * 4;
+        uint32_t sum = 0;
+        for (size_t m = 0; m < n_books; m++)
+            sum += table[m * N2_BOOK + (group->books[m * N2_BOOK + at] >> shift & 15)];
+        float product = (float)(2 * sum) + offset;
+        float estimate = n2_half_float(group->add[j]) - n2_half_float(group->factor[j]) * product;
+        near |= (uint32_t)(estimate < limit) << j;
+    }
+    return near;
+}
+
+const struct n2_kernels n2_kernels_scalar = {"scalar", l2_rows, dot_rows, code_rows,
+                                             quantise, project, residual, sketch};

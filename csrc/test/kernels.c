@@ -18,7 +18,7 @@
 #define MAX_DIM 1100
 #define MAX_ROWS 21
 
-static const char *const isas[] = {"scalar", "avx2", "neon"};
+static const char *const isas[] = {"scalar", "avx2", "avx512", "neon"};
 
 /* `n` floats of which the last ends before a page that cannot be read. */
 struct guarded {
@@ -444,10 +444,118 @@ static void test_project(void)
     munmap(matrix.map, matrix.bytes);
 }
 
+/* All instruction sets against plain sums, signs included; codes end where memory ends. */
+static void test_residual(void)
+{
+    enum { MOST_BYTES = N2_MAX_AXES };
+    uint64_t rng = test_seed;
+    struct guarded from = guarded_make(MOST_BYTES / sizeof(float));
+    struct guarded to = guarded_make(MOST_BYTES / sizeof(float));
+    for (size_t bytes = N2_CODE_UNIT; bytes <= MOST_BYTES; bytes += N2_CODE_UNIT) {
+        for (int kind = 0; kind < 2 * N_CODE_VALUES; kind++) {
+            uint8_t *a = (uint8_t *)from.end - bytes, *b = (uint8_t *)to.end - bytes;
+            struct n2_residual want = {0}, got;
+            for (size_t i = 0; i < bytes; i++) {
+                a[i] = code_byte(&rng, (enum code_values)(kind / 2), kind % 2);
+                b[i] = code_byte(&rng, (enum code_values)(kind / 2), !(kind % 2));
+                b[i] = i % 7 == 3 ? a[i] : b[i];
+                want.lengths += (uint32_t)abs(b[i] - a[i]);
+                want.rising += b[i] > a[i] ? a[i] : 0;
+                want.n_rising += b[i] > a[i];
+                want.signs[i / 8] |= (uint8_t)((b[i] > a[i]) << i % 8);
+            }
+            want.squares = (uint32_t)code_distance(a, b, bytes);
+            for (size_t k = 0; k < sizeof isas / sizeof *isas; k++) {
+                const struct n2_kernels *kernels = n2_kernels_named(isas[k]);
+                if (!kernels)
+                    continue;
+                memset(&got, 0, sizeof got);
+                kernels->residual(a, b, bytes, &got);
+                CHECKF(!memcmp(&want, &got, sizeof got), "%s, %zu bytes, kind %d", isas[k], bytes,
+                       kind);
+            }
+        }
+    }
+    munmap(from.map, from.bytes);
+    munmap(to.map, to.bytes);
+}
+
+/* The sum for a link of a group, looked up bit by bit. */
+static uint32_t table_sum(const uint8_t *table, const struct n2_group *group, size_t n_books,
+                          size_t link)
+{
+    uint32_t sum = 0;
+    for (size_t m = 0; m < n_books; m++) {
+        uint8_t byte = group->books[m * N2_BOOK + 2 * (link % 8) + link % 16 / 8];
+        sum += table[m * N2_BOOK + (link < 16 ? byte & 15 : byte >> 4)];
+    }
+    return sum;
+}
+
+/* Random groups and tables, the largest sums among them: each link's bit follows from its sum.
+ * Group and table end where memory ends. */
+static void test_sketch(void)
+{
+    enum { MOST_BOOKS = N2_MAX_AXES / 4 };
+    uint64_t rng = test_seed;
+    struct guarded tables = guarded_make(MOST_BOOKS * N2_BOOK / sizeof(float));
+    size_t most = sizeof(struct n2_group) + MOST_BOOKS * N2_BOOK;
+    struct guarded groups = guarded_make(most / sizeof(float));
+    for (size_t n_books = N2_BOOKS; n_books <= MOST_BOOKS; n_books += N2_BOOKS) {
+        for (int kind = 0; kind < 4; kind++) {
+            uint8_t *table = (uint8_t *)tables.end - n_books * N2_BOOK;
+            struct n2_group *group =
+                (void *)((uint8_t *)groups.end - sizeof(*group) - n_books * N2_BOOK);
+            for (size_t i = 0; i < n_books * N2_BOOK; i++) {
+                table[i] = kind ? (uint8_t)rng_next(&rng) : UINT8_MAX;
+                group->books[i] = (uint8_t)rng_next(&rng);
+            }
+            for (size_t j = 0; j < N2_GROUP; j++) {
+                group->add[j] = n2_float_half(rng_normal(&rng) * 1e5f);
+                group->factor[j] = n2_float_half(fabsf(rng_normal(&rng)) * 50);
+            }
+            float offset = rng_normal(&rng) * 100 - 128 * (float)n_books * 2;
+            float limit = kind == 3 ? NAN : rng_normal(&rng) * 1e5f;
+            uint32_t want = 0;
+            for (size_t j = 0; j < N2_GROUP; j++) {
+                float product = (float)(2 * table_sum(table, group, n_books, j)) + offset;
+                float estimate = n2_half_float(group->factor[j]) * product;
+                estimate = n2_half_float(group->add[j]) - estimate;
+                want |= (uint32_t)(estimate < limit) << j;
+            }
+            CHECK(kind == 3 ? want == 0 : true);
+            for (size_t k = 0; k < sizeof isas / sizeof *isas; k++) {
+                const struct n2_kernels *kernels = n2_kernels_named(isas[k]);
+                if (!kernels)
+                    continue;
+                uint32_t got = kernels->sketch(table, group, n_books, offset, limit);
+                CHECKF(want == got, "%s, %zu books, kind %d: %08x instead of %08x", isas[k],
+                       n_books, kind, got, want);
+            }
+        }
+    }
+    munmap(tables.map, tables.bytes);
+    munmap(groups.map, groups.bytes);
+}
+
+/* Halves of floats: nearest, and back what they were. */
+static void test_halves(void)
+{
+    uint64_t rng = test_seed;
+    for (int i = 0; i < 10000; i++) {
+        float x = value(&rng, (enum values)(i % N_VALUES));
+        float half = n2_half_float(n2_float_half(x));
+        CHECKF(fabsf(half - x) <= fabsf(x) * 0x1p-8f, "%g became %g", (double)x, (double)half);
+        CHECK(n2_half_float(n2_float_half(half)) == half);
+    }
+    CHECK(n2_half_float(n2_float_half(0)) == 0 && n2_half_float(n2_float_half(-1.5f)) == -1.5f);
+}
+
 static const struct test_case cases[] = {
     {"choice", test_choice},   {"dimensions", test_dimensions},   {"unaligned", test_unaligned},
     {"gather", test_gather},   {"symmetry", test_symmetry},       {"not_finite", test_not_finite},
     {"codes", test_codes},     {"code_places", test_code_places}, {"quantise", test_quantise},
-    {"project", test_project}, {"crc32c", test_crc32c},
+    {"project", test_project}, {"residual", test_residual},       {"sketch", test_sketch},
+    {"halves", test_halves},   {"crc32c", test_crc32c},
 };
 TEST_MAIN(cases)

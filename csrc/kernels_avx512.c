@@ -1,0 +1,240 @@
+/* kernels_avx512.c - the kernels for x86-64 with AVX-512 and its VNNI: the 32 lanes are two
+ *                    registers of sixteen.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "kernels.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define TARGET target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
+#define AVX512 __attribute__((TARGET))
+#define AVX512_INLINE static inline __attribute__((always_inline, TARGET))
+
+/* Selects the first n of sixteen lanes; all from sixteen on. */
+AVX512_INLINE __mmask16 first(size_t n)
+{
+    return (__mmask16)(n < 16 ? (1u << n) - 1 : UINT16_MAX);
+}
+
+AVX512_INLINE float fold(__m512 s0, __m512 s1)
+{
+    __m256 low = _mm256_add_ps(_mm512_castps512_ps256(s0), _mm512_extractf32x8_ps(s0, 1));
+    __m256 high = _mm256_add_ps(_mm512_castps512_ps256(s1), _mm512_extractf32x8_ps(s1, 1));
+    __m256 eight = _mm256_add_ps(low, high);
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+/* sum + the products of sixteen coordinates; `l2` is a constant where this is inlined. */
+AVX512_INLINE __m512 step(bool l2, __m512 sum, __m512 q, __m512 x)
+{
+    __m512 d = l2 ? _mm512_sub_ps(q, x) : q;
+    return _mm512_add_ps(sum, _mm512_mul_ps(d, l2 ? d : x));
+}
+
+AVX512_INLINE float distance(bool l2, const float *q, const float *x, size_t dim)
+{
+    __m512 s0 = _mm512_setzero_ps(), s1 = s0;
+    size_t i = 0;
+    for (; i + 32 <= dim; i += 32) {
+        s0 = step(l2, s0, _mm512_loadu_ps(q + i), _mm512_loadu_ps(x + i));
+        s1 = step(l2, s1, _mm512_loadu_ps(q + i + 16), _mm512_loadu_ps(x + i + 16));
+    }
+    if (i < dim) {
+        __mmask16 m = first(dim - i);
+        s0 = step(l2, s0, _mm512_maskz_loadu_ps(m, q + i), _mm512_maskz_loadu_ps(m, x + i));
+    }
+    if (i + 16 < dim) {
+        __mmask16 m = first(dim - i - 16);
+        s1 = step(l2, s1, _mm512_maskz_loadu_ps(m, q + i + 16),
+                  _mm512_maskz_loadu_ps(m, x + i + 16));
+    }
+    return fold(s0, s1);
+}
+
+AVX512 static void l2_rows(const float *query, const float *rows, size_t stride,
+                           const uint32_t *nodes, size_t n, size_t dim, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = distance(true, query, rows + (size_t)nodes[i] * stride, dim);
+}
+
+AVX512 static void dot_rows(const float *query, const float *rows, size_t stride,
+                            const uint32_t *nodes, size_t n, size_t dim, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = distance(false, query, rows + (size_t)nodes[i] * stride, dim);
+}
+
+AVX512_INLINE __m512i load(const void *bytes)
+{
+    return _mm512_loadu_si512(bytes);
+}
+
+AVX512_INLINE __m256i halves_added(__m512i x)
+{
+    return _mm256_add_epi32(_mm512_castsi512_si256(x), _mm512_extracti64x4_epi64(x, 1));
+}
+
+/* The sums of the words of four registers. */
+AVX512_INLINE __m128i fold_words(const __m512i x[4])
+{
+    __m256i four = _mm256_hadd_epi32(_mm256_hadd_epi32(halves_added(x[0]), halves_added(x[1])),
+                                     _mm256_hadd_epi32(halves_added(x[2]), halves_added(x[3])));
+    return _mm_add_epi32(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1));
+}
+
+/* Stores the first min(n, 4) words of `four`. */
+AVX512_INLINE void store_words(void *out, __m128i four, size_t n)
+{
+    _mm_mask_storeu_epi32(out, (__mmask8)first(n), four);
+}
+
+/* sum + the squares of the differences of bytes. */
+AVX512_INLINE __m512i squares_added(__m512i sum, __m512i a, __m512i b)
+{
+    __m512i d = _mm512_abs_epi8(_mm512_sub_epi8(a, b));
+    return _mm512_dpbusd_epi32(sum, d, d);
+}
+
+/* Four codes at once: their loads overlap, and they share one folding. */
+AVX512_INLINE void code_rows_of(size_t bytes, const uint8_t *code, const uint8_t *codes,
+                                const uint32_t *nodes, size_t n, uint32_t *out)
+{
+    for (size_t i = 0; i < n; i += 4) {
+        const uint8_t *x[4];
+        for (size_t r = 0; r < 4; r++)
+            x[r] = codes + (size_t)nodes[n2_min(i + r, n - 1)] * bytes;
+        __m512i sum[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(),
+                          _mm512_setzero_si512()};
+        for (size_t j = 0; j < bytes; j += 64)
+            for (size_t r = 0; r < 4; r++)
+                sum[r] = squares_added(sum[r], load(code + j), load(x[r] + j));
+        store_words(out + i, fold_words(sum), n - i);
+    }
+}
+
+/* The loops of the usual lengths are unrolled. */
+AVX512 static void code_rows(const uint8_t *code, const uint8_t *codes, size_t bytes,
+                             const uint32_t *nodes, size_t n, uint32_t *out)
+{
+    if (bytes == N2_CODE_UNIT)
+        code_rows_of(N2_CODE_UNIT, code, codes, nodes, n, out);
+    else if (bytes == 2 * N2_CODE_UNIT)
+        code_rows_of(2 * N2_CODE_UNIT, code, codes, nodes, n, out);
+    else
+        code_rows_of(bytes, code, codes, nodes, n, out);
+}
+
+AVX512 static void quantise(const float *vector, float factor, const float *mean, float scale,
+                            float limit, size_t n, int16_t *out)
+{
+    const __m512 f = _mm512_set1_ps(factor), s = _mm512_set1_ps(scale);
+    const __m512 top = _mm512_set1_ps(limit), bottom = _mm512_set1_ps(-limit);
+    for (size_t i = 0; i < n; i += 16) {
+        __mmask16 m = first(n - i);
+        __m512 y = _mm512_mul_ps(_mm512_maskz_loadu_ps(m, vector + i), f);
+        y = _mm512_mul_ps(_mm512_sub_ps(y, _mm512_maskz_loadu_ps(m, mean + i)), s);
+        y = _mm512_min_ps(_mm512_max_ps(y, bottom), top); /* of NaN and another: the other */
+        _mm256_mask_storeu_epi16(out + i, m, _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(y)));
+    }
+}
+
+/* Four rows at once share what is loaded of x, and one folding. */
+AVX512 static void project(const int16_t *x, const int8_t *rows, size_t width, size_t n_rows,
+                           int32_t *out)
+{
+    for (size_t j = 0; j < n_rows; j += 4) {
+        const int8_t *row[4];
+        for (size_t r = 0; r < 4; r++)
+            row[r] = rows + n2_min(j + r, n_rows - 1) * width;
+        __m512i sum[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(),
+                          _mm512_setzero_si512()};
+        for (size_t i = 0; i < width; i += 32) {
+            __m512i of_x = load(x + i);
+            for (size_t r = 0; r < 4; r++) {
+                __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)(row[r] + i));
+                sum[r] = _mm512_dpwssd_epi32(sum[r], _mm512_cvtepi8_epi16(bytes), of_x);
+            }
+        }
+        store_words(out + j, fold_words(sum), n_rows - j);
+    }
+}
+
+AVX512 static void residual(const uint8_t *from, const uint8_t *to, size_t bytes,
+                            struct n2_residual *out)
+{
+    const __m512i zero = _mm512_setzero_si512();
+    __m512i squares = zero, lengths = zero, rising = zero;
+    out->n_rising = 0;
+    for (size_t i = 0; i < bytes; i += 64) {
+        __m512i a = load(from + i), b = load(to + i);
+        __m512i d = _mm512_abs_epi8(_mm512_sub_epi8(a, b));
+        __mmask64 rises = _mm512_cmpgt_epi8_mask(b, a);
+        squares = _mm512_dpbusd_epi32(squares, d, d);
+        lengths = _mm512_add_epi64(lengths, _mm512_sad_epu8(d, zero));
+        rising = _mm512_add_epi64(rising, _mm512_sad_epu8(_mm512_maskz_mov_epi8(rises, a), zero));
+        memcpy(out->signs + i / 8, &rises, sizeof(rises));
+        out->n_rising += (uint32_t)__builtin_popcountll(rises);
+    }
+    out->squares = (uint32_t)_mm512_reduce_add_epi32(squares);
+    out->lengths = (uint32_t)_mm512_reduce_add_epi64(lengths);
+    out->rising = (uint32_t)_mm512_reduce_add_epi64(rising);
+}
+
+/* Sixteen floats of which `halves` are the upper halves. */
+AVX512_INLINE __m512 widen(const uint16_t *halves)
+{
+    __m512i words =
+        _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)halves));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(words, 16));
+}
+
+/* What the kernel says of links at..at + 15: their sums are those of bytes at even places, then of
+ * those at odd ones, each in four parts. */
+AVX512_INLINE uint32_t near_of(const struct n2_group *group, size_t at, __m512i even, __m512i odd,
+                               __m512 offset, __m512 limit)
+{
+    __m256i two_even =
+        _mm256_add_epi16(_mm512_castsi512_si256(even), _mm512_extracti64x4_epi64(even, 1));
+    __m256i two_odd =
+        _mm256_add_epi16(_mm512_castsi512_si256(odd), _mm512_extracti64x4_epi64(odd, 1));
+    __m256i sums = _mm256_add_epi16(_mm256_permute2x128_si256(two_even, two_odd, 0x20),
+                                    _mm256_permute2x128_si256(two_even, two_odd, 0x31));
+    __m512i twice = _mm512_slli_epi32(_mm512_cvtepu16_epi32(sums), 1);
+    __m512 product = _mm512_add_ps(_mm512_cvtepi32_ps(twice), offset);
+    __m512 estimate =
+        _mm512_sub_ps(widen(group->add + at), _mm512_mul_ps(widen(group->factor + at), product));
+    return (uint32_t)_mm512_cmp_ps_mask(estimate, limit, _CMP_LT_OQ) << at;
+}
+
+/* As for AVX2, with four books at once. */
+N2_RACY AVX512 static uint32_t sketch(const uint8_t *table, const struct n2_group *group,
+                                      size_t n_books, float offset, float limit)
+{
+    const __m512i low = _mm512_set1_epi8(15);
+    __m512i even0 = _mm512_setzero_si512(), odd0 = even0, even1 = even0, odd1 = even0;
+    for (size_t m = 0; m < n_books * N2_BOOK; m += 4 * N2_BOOK) {
+        __m512i bits = load(group->books + m), values = load(table + m);
+        __m512i one = _mm512_shuffle_epi8(values, _mm512_and_si512(bits, low));
+        __m512i other =
+            _mm512_shuffle_epi8(values, _mm512_and_si512(_mm512_srli_epi16(bits, 4), low));
+        even0 = _mm512_add_epi16(even0, one);
+        odd0 = _mm512_add_epi16(odd0, _mm512_srli_epi16(one, 8));
+        even1 = _mm512_add_epi16(even1, other);
+        odd1 = _mm512_add_epi16(odd1, _mm512_srli_epi16(other, 8));
+    }
+    even0 = _mm512_sub_epi16(even0, _mm512_slli_epi16(odd0, 8));
+    even1 = _mm512_sub_epi16(even1, _mm512_slli_epi16(odd1, 8));
+    const __m512 offsets = _mm512_set1_ps(offset), limits = _mm512_set1_ps(limit);
+    return near_of(group, 0, even0, odd0, offsets, limits) |
+           near_of(group, 16, even1, odd1, offsets, limits);
+}
+
+const struct n2_kernels n2_kernels_avx512 = {"avx512", l2_rows, dot_rows, code_rows,
+                                             quantise, project, residual, sketch};
+#else
+typedef int n2_kernels_avx512_unused; /* a translation unit holds at least one declaration */
+#endif
