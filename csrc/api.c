@@ -44,6 +44,8 @@ static int complete_options(struct n2_options *o)
         o->merging = N2_MERGE_SKIP;
     if (o->navigation == 0)
         o->navigation = N2_NAVIGATE_AUTO;
+    if (o->sketch == 0)
+        o->sketch = N2_SKETCH_AUTO;
     if (o->M == 0)
         o->M = DEFAULT_M;
     if (o->max_m0 == 0)

@@ -85,6 +85,29 @@ static bool wants_codes(const struct n2_index *index)
            (index->navigation == N2_NAVIGATE_AUTO && index->store.metric != N2_DOT);
 }
 
+struct sketching {
+    const struct n2_graph *graph;
+    const struct n2_space *space;
+};
+
+/* Sketches the row of a node on level 0 as it stands. */
+static void sketch_row(const struct n2_graph *graph, const struct n2_space *space, uint32_t node)
+{
+    uint8_t height = *n2_graph_height(graph, node);
+    const uint32_t *row = n2_graph_links0(graph, node);
+    if (height != 0 && height != N2_DUPLICATE)
+        n2_sketch_row(space, n2_kernels(), node, row,
+                      n2_graph_degree(row, graph->M0, graph->n_rows), n2_sketch_of(space, node));
+}
+
+static void sketch_rows(void *context, size_t begin, size_t end, int worker)
+{
+    (void)worker;
+    const struct sketching *s = context;
+    for (size_t node = begin; node < end; node++)
+        sketch_row(s->graph, s->space, (uint32_t)node);
+}
+
 /* Makes codes for the new nodes, and a new space with codes for all nodes where there is none yet
  * or it no longer fits. Searches use the index's own until the build is complete. On the leader. */
 static int make_codes(void *argument)
@@ -106,11 +129,14 @@ static int make_codes(void *argument)
         .seed = index->seed,
         .cancel = &build->cancel,
         .forced = index->navigation == N2_NAVIGATE_CODES,
+        .sketch = index->sketch,
     };
     bool unfit = false;
     int status = N2_OK;
     if (space->n_axes)
         status = n2_index_grow(index, &space->codes, build->n_nodes);
+    if (!status && space->sketches.base)
+        status = n2_index_grow(index, &space->sketches, build->n_nodes);
     if (!status && space->n_axes)
         status = n2_train_encode(&training, space, build->order, build->n_new, &unfit);
     build->retrains = wants_codes(index) && build->n_new > 0 &&
@@ -125,6 +151,12 @@ static int make_codes(void *argument)
     status = n2_column_commit(&trained->codes, build->n_nodes);
     if (!status)
         status = n2_train_encode(&training, trained, NULL, build->n_nodes, &unfit);
+    if (!status && trained->sketches.base)
+        status = n2_column_commit(&trained->sketches, build->n_nodes);
+    if (!status && trained->sketches.base && build->n_nodes > build->n_new) {
+        struct sketching sketching = {&index->graph, trained};
+        n2_team_for(build->team, index->graph.n_rows, GRAIN, sketch_rows, &sketching);
+    }
     if (unfit && !training.forced) {
         float growth = trained->growth;
         n2_space_release(trained);
@@ -186,6 +218,9 @@ static void undo(struct n2_build *build)
         N2_RELEASE(n2_graph_height(&index->graph, build->order[i]), 0);
     n2_gate_shut(&index->gate);
     n2_undo_restore(&build->undo);
+    for (uint32_t node = 0; node < build->undo.n_nodes && index->space.sketches.base; node++)
+        if (n2_undo_changed(&build->undo, node))
+            sketch_row(&index->graph, &index->space, node);
     n2_gate_open(&index->gate);
     n2_turn_give(&index->turn);
 }

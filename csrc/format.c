@@ -5,6 +5,7 @@
 
 #include "crc32c.h"
 #include "index.h"
+#include "sketch.h"
 
 #include <math.h>
 
@@ -31,8 +32,10 @@ struct n2_column *n2_format_column(struct n2_index *index, int section)
         return &index->space.axes;
     case N2_SECTION_SCALES:
         return &index->space.scales;
-    default:
+    case N2_SECTION_CODES:
         return &index->space.codes;
+    default:
+        return &index->space.sketches;
     }
 }
 
@@ -53,6 +56,8 @@ static void section_shape(const struct n2_header *h, int section, uint64_t *rows
         [N2_SECTION_AXES] = {h->n_axes, n2_space_width(coordinates)},
         [N2_SECTION_SCALES] = {h->n_axes, 4},
         [N2_SECTION_CODES] = {h->n_axes ? h->n_rows : 0, n2_space_code_bytes(h->n_axes)},
+        [N2_SECTION_SKETCHES] = {h->sketched ? h->n_rows : 0,
+                                 h->sketched ? n2_sketch_bytes(h->n_axes, h->M0) : 0},
     };
     *rows = shapes[section][0];
     *stride = shapes[section][1];
@@ -89,6 +94,8 @@ void n2_format_header(struct n2_index *index, struct n2_header *h)
         .selection = index->selection,
         .merging = index->merging,
         .navigation = index->navigation,
+        .sketch = index->sketch,
+        .sketched = index->space.sketches.base != NULL,
         .M = graph->M,
         .M0 = graph->M0,
         .ef_construction = (uint32_t)index->ef_construction,
@@ -130,6 +137,7 @@ void n2_format_options(const struct n2_header *h, struct n2_options *options)
         .selection = h->selection,
         .merging = h->merging,
         .navigation = h->navigation,
+        .sketch = h->sketch,
         .M = (int32_t)h->M,
         .max_m0 = (int32_t)h->M0,
         .ef_construction = (int32_t)h->ef_construction,
@@ -164,7 +172,7 @@ static bool counts_hold(const struct n2_header *h)
 /* Whether what is said of codes can be. */
 static bool space_holds(const struct n2_header *h)
 {
-    if (!(h->growth >= 0) || !isfinite(h->growth))
+    if (!(h->growth >= 0) || !isfinite(h->growth) || h->sketched > (h->n_axes > 0))
         return false;
     if (h->n_axes == 0)
         return h->n_trained <= h->n_nodes && h->unit == 0 && h->shrink == 0 &&

@@ -1,4 +1,4 @@
-/* format.h - the layout of N2 files, version 2. FORMAT.md is the specification.
+/* format.h - the layout of N2 files, version 3. FORMAT.md is the specification.
  * SPDX-License-Identifier: Apache-2.0
  *
  * header | section 0 | section 1 | ... | trailer. Sections are the columns of an index, each at a
@@ -11,7 +11,7 @@
 #include "tune.h"
 
 #define N2_MAGIC "\x89N2\r\n\x1a\n\0" /* 8 bytes; catches 7-bit and text-mode transfers */
-#define N2_FORMAT_VERSION 2
+#define N2_FORMAT_VERSION 3
 #define N2_SECTION_ALIGN 65536 /* the largest page in use */
 #define N2_FLOAT32 1           /* element type */
 
@@ -27,6 +27,7 @@ enum n2_section_kind {
     N2_SECTION_AXES,
     N2_SECTION_SCALES,
     N2_SECTION_CODES,
+    N2_SECTION_SKETCHES,
     N2_N_SECTIONS
 };
 
@@ -61,7 +62,8 @@ struct n2_header {
     float unit, shrink, space_reach, scale, growth;
     uint32_t n_sections;
     uint32_t n_level[N2_MAX_LEVEL + 1];
-    int32_t navigation;
+    int32_t navigation, sketch;
+    uint32_t sketched; /* 1: the codes come with sketches */
     struct n2_tuning tuning;
     struct n2_section sections[N2_N_SECTIONS];
     uint32_t reserved; /* 0 */
@@ -74,7 +76,7 @@ struct n2_trailer {
 };
 
 _Static_assert(sizeof(struct n2_section) == 24, "no padding");
-_Static_assert(sizeof(struct n2_header) == 872, "no padding");
+_Static_assert(sizeof(struct n2_header) == 904, "no padding");
 _Static_assert(sizeof(struct n2_trailer) == 4 * N2_N_SECTIONS + 4, "no padding");
 
 struct n2_index;

@@ -1,16 +1,26 @@
 /* hnsw.c - search-layer and select-neighbours, in the paper's terms.
  * SPDX-License-Identifier: Apache-2.0
  *
- * One step of search-layer takes the nearest node not yet expanded, reads its links, drops those
- * seen before, asks the cache for all the vectors left at once, and only then measures them: the
- * waits for memory, which are most of a search's time, overlap.
+ * Most of a search's time are waits for memory, so search-layer has three nodes in hand: of the
+ * first, which was expanded two steps ago, it measures the neighbours; of the second it reads the
+ * links, drops those seen before and asks the cache for what will be measured; of the third, the
+ * nearest one not yet expanded, it asks for the links. What a step needs was asked for one step
+ * before. On 100,000 GloVe vectors that took 0.8 of the time of two nodes a step, one step at a
+ * time.
  */
 #include "hnsw.h"
 
+#include <math.h>
+
 #define CACHE_LINE 64
 #define PREFETCH_LINES 8 /* of each vector; the processor's own prefetcher follows from there */
-#define AT_ONCE 2        /* nodes expanded in one step */
 #define SOON 4           /* places ahead in the queue whose links are asked for */
+#define STARTS 32        /* nodes that a search by vectors starts from, after one by codes */
+
+/* How many standard deviations nearer than estimated a sketched link may be. It saves distances and
+ * loses neighbours: on 100,000 GloVe vectors searches with 0 and 0.5 took 1.03 and 1.01 of the time
+ * that they took with 0.25, at the same recall. */
+#define DOUBT (0.5f * 0.6f)
 
 N2_INLINE size_t copy_links(const uint32_t *row, uint32_t m, uint32_t n_rows, uint32_t *out)
 {
@@ -25,6 +35,15 @@ N2_INLINE size_t copy_links(const uint32_t *row, uint32_t m, uint32_t n_rows, ui
     return n;
 }
 
+/* Appends what is in a node's slack to out[n], the links of its full row. */
+N2_INLINE size_t copy_slack(const struct n2_view *view, uint32_t node, uint32_t *out, size_t n)
+{
+    const uint32_t *slots = n2_slack_slots(view->slack, node);
+    for (uint32_t i = 0; i < view->slack->room && slots[i]; i++)
+        out[n++] = slots[i] - 1;
+    return n;
+}
+
 N2_INLINE size_t links(const struct n2_view *view, uint32_t node, uint32_t level, uint32_t *out)
 {
     uint32_t m;
@@ -32,12 +51,33 @@ N2_INLINE size_t links(const struct n2_view *view, uint32_t node, uint32_t level
     if (N2_UNLIKELY(!row))
         return 0;
     size_t n = copy_links(row, m, view->n_rows, out);
-    if (level == 0 && view->slack && n == m) {
-        const uint32_t *slots = n2_slack_slots(view->slack, node);
-        for (uint32_t i = 0; i < view->slack->room && slots[i]; i++)
-            out[n++] = slots[i] - 1;
-    }
+    if (level == 0 && view->slack && n == m)
+        n = copy_slack(view, node, out, n);
     return n;
+}
+
+/* The links on level 0 of a node at that distance that may be nearer than `bound`. */
+N2_INLINE size_t near_links(const struct n2_view *view, uint64_t entry, uint32_t bound,
+                            const struct n2_sketch_query *ask, uint32_t *out)
+{
+    uint32_t node = n2_entry_node(entry), M0 = view->graph->M0;
+    const uint32_t *row = n2_graph_links0(view->graph, node);
+    const unsigned char *sketch = n2_column_row(&view->space->sketches, node);
+    float distance = (float)n2_entry_key(entry), limit = (float)bound - distance;
+    float offset = ask->middle + DOUBT * sqrtf(distance);
+    size_t n = 0;
+    for (uint32_t at = 0; at < M0; at += N2_GROUP, sketch += ask->group_bytes) {
+        uint32_t near =
+            view->kernels->sketch(ask->table, (const void *)sketch, ask->n_books, offset, limit);
+        if (M0 - at < N2_GROUP)
+            near &= (UINT32_C(1) << (M0 - at)) - 1;
+        for (; near; near &= near - 1) {
+            uint32_t link = N2_LOAD(&row[at + (uint32_t)__builtin_ctz(near)]);
+            out[n] = link;
+            n += link < view->n_rows;
+        }
+    }
+    return view->slack && N2_LOAD(&row[M0 - 1]) < view->n_rows ? copy_slack(view, node, out, n) : n;
 }
 
 size_t n2_hnsw_links(const struct n2_view *view, uint32_t node, uint32_t level, uint32_t *out)
@@ -78,12 +118,12 @@ uint64_t n2_hnsw_descend(const struct n2_view *view, const struct n2_probe *prob
     return best;
 }
 
-bool n2_hnsw_start(struct n2_scratch *scratch, struct n2_beam beam, uint64_t entry)
+void n2_hnsw_start(struct n2_scratch *scratch, struct n2_beam beam, uint64_t entry)
 {
     uint32_t node = n2_entry_node(entry), fresh;
     n2_queue_clear(&scratch->queue, beam);
     n2_queue_insert(&scratch->queue, entry);
-    return n2_visited_filter(&scratch->visited, &node, 1, &fresh) == 1;
+    n2_visited_filter(&scratch->visited, &node, 1, &fresh);
 }
 
 /* The largest key that the queue's beam lets in. */
@@ -95,48 +135,103 @@ N2_INLINE uint32_t bound_of(const struct n2_view *view, const struct n2_queue *q
     return n2_view_stretch(view, n2_entry_key(queue->entries[beam->rank - 1]), beam->stretch);
 }
 
-/* Asks for a node's links on level 0. */
-N2_INLINE void prefetch_links(const struct n2_graph *graph, uint32_t node)
+N2_INLINE void prefetch_row(const struct n2_column *column, uint32_t node, size_t lines)
 {
-    const unsigned char *row = (const unsigned char *)n2_graph_links0(graph, node);
-    for (size_t at = 0; at < n2_min(graph->links0.stride, PREFETCH_LINES * CACHE_LINE);
-         at += CACHE_LINE)
+    const unsigned char *row = n2_column_row(column, node);
+    for (size_t at = 0; at < n2_min(column->stride, lines * CACHE_LINE); at += CACHE_LINE)
         N2_PREFETCH(row + at);
 }
 
+/* Asks for what an expansion of a node on level 0 will read. */
+N2_INLINE void prefetch_links(const struct n2_view *view, bool sketched, uint32_t node)
+{
+    prefetch_row(&view->graph->links0, node, PREFETCH_LINES);
+    if (sketched)
+        prefetch_row(&view->space->sketches, node, 2 * PREFETCH_LINES);
+}
+
 /* Inserts what was measured, and asks for the links of what will be expanded soon. */
-N2_INLINE void insert(const struct n2_view *view, uint32_t level, uint32_t bound, size_t n,
-                      struct n2_scratch *scratch)
+N2_INLINE void insert(const struct n2_view *view, uint32_t level, bool sketched, uint32_t bound,
+                      const uint32_t *nodes, size_t n, struct n2_scratch *scratch)
 {
     struct n2_queue *queue = &scratch->queue;
     for (size_t i = 0; i < n; i++) {
         if (scratch->keys[i] > bound)
             continue;
-        size_t at = n2_queue_insert(queue, n2_entry(scratch->keys[i], scratch->nodes[i]));
+        size_t at = n2_queue_insert(queue, n2_entry(scratch->keys[i], nodes[i]));
         if (level == 0 && at < queue->next + SOON)
-            prefetch_links(view->graph, scratch->nodes[i]);
+            prefetch_links(view, sketched, nodes[i]);
+    }
+}
+
+/* The same, where sketches tell which links are worth measuring, or where there are none. */
+N2_INLINE void walk(const struct n2_view *view, const struct n2_probe *probe, uint32_t level,
+                    bool sketched, struct n2_scratch *scratch)
+{
+    struct n2_queue *queue = &scratch->queue;
+    uint32_t *batches[2] = {scratch->nodes, scratch->nodes + N2_MAX_DEGREE / 2};
+    size_t sizes[2] = {0, 0};
+    uint32_t bound = UINT32_MAX;
+    uint64_t entry = 0, next;
+    bool expands = false;
+    for (int turn = 0;; turn ^= 1) {
+        bool goes_on = n2_queue_expand(queue, bound, &next);
+        if (!goes_on && !expands && sizes[0] + sizes[1] == 0)
+            return;
+        if (goes_on && level == 0)
+            prefetch_links(view, sketched, n2_entry_node(next));
+        size_t n = 0;
+        if (expands) {
+            uint32_t limit = n2_queue_limit(queue), *nodes = batches[turn];
+            limit = limit < bound ? limit : bound;
+            n = sketched && limit != UINT32_MAX
+                    ? near_links(view, entry, limit, scratch->ask, nodes)
+                    : links(view, n2_entry_node(entry), level, nodes);
+            n = n2_visited_filter(&scratch->visited, nodes, n, nodes);
+            prefetch(view, nodes, n);
+        }
+        sizes[turn] = n;
+        expands = goes_on;
+        entry = next;
+        n = sizes[turn ^ 1];
+        if (n) {
+            n2_view_keys(view, probe, batches[turn ^ 1], n, scratch->keys);
+            scratch->n_measured += n;
+            insert(view, level, sketched, bound, batches[turn ^ 1], n, scratch);
+            bound = bound_of(view, queue);
+            n2_queue_cut(queue, bound);
+        }
+        sizes[turn ^ 1] = 0;
     }
 }
 
 void n2_hnsw_search_layer(const struct n2_view *view, const struct n2_probe *probe, uint32_t level,
                           struct n2_scratch *scratch)
 {
-    struct n2_queue *queue = &scratch->queue;
-    uint32_t node, bound = UINT32_MAX;
-    while (n2_queue_expand(queue, bound, &node)) {
-        size_t n = 0;
-        int expanded = 0;
-        do {
-            uint32_t *nodes = scratch->nodes + n;
-            n +=
-                n2_visited_filter(&scratch->visited, nodes, links(view, node, level, nodes), nodes);
-        } while (++expanded < AT_ONCE && n2_queue_expand(queue, bound, &node));
-        prefetch(view, scratch->nodes, n);
-        n2_view_keys(view, probe, scratch->nodes, n, scratch->keys);
-        scratch->n_measured += n;
-        insert(view, level, bound, n, scratch);
-        bound = bound_of(view, queue);
+    if (level == 0 && view->sketched) {
+        n2_sketch_ask(view->space, probe->code, scratch->ask);
+        walk(view, probe, level, true, scratch);
+    } else {
+        walk(view, probe, level, false, scratch);
     }
+}
+
+void n2_hnsw_search_again(const struct n2_view *by_vectors, const struct n2_probe *probe,
+                          struct n2_scratch *scratch)
+{
+    struct n2_queue *queue = &scratch->queue;
+    uint32_t nodes[STARTS], keys[STARTS];
+    size_t n = n2_min(queue->size, STARTS);
+    for (size_t i = 0; i < n; i++)
+        nodes[i] = n2_entry_node(queue->entries[i]);
+    n2_visited_clear(&scratch->visited);
+    n = n2_visited_filter(&scratch->visited, nodes, n, nodes);
+    n2_queue_clear(queue, queue->beam);
+    prefetch(by_vectors, nodes, n);
+    n2_view_keys(by_vectors, probe, nodes, n, keys);
+    for (size_t i = 0; i < n; i++)
+        n2_queue_insert(queue, n2_entry(keys[i], nodes[i]));
+    n2_hnsw_search_layer(by_vectors, probe, 0, scratch);
 }
 
 /* Whether one of taken[n] is at least as near to the candidate as the centre is. */

@@ -22,9 +22,12 @@ uint64_t n2_hnsw_descend(const struct n2_view *view, const struct n2_probe *prob
 void n2_hnsw_search_layer(const struct n2_view *view, const struct n2_probe *probe, uint32_t level,
                           struct n2_scratch *scratch);
 
-/* Puts one entry into an empty queue of that beam and into the visited set; returns whether it was
- * new there. */
-bool n2_hnsw_start(struct n2_scratch *scratch, struct n2_beam beam, uint64_t entry);
+/* After a search by codes, the same on level 0 by vectors, from the nearest that it found. */
+void n2_hnsw_search_again(const struct n2_view *by_vectors, const struct n2_probe *probe,
+                          struct n2_scratch *scratch);
+
+/* Puts one entry into an empty queue of that beam and into the visited set. */
+void n2_hnsw_start(struct n2_scratch *scratch, struct n2_beam beam, uint64_t entry);
 
 /* SELECT-NEIGHBORS (Algorithms 3 and 4): of candidates[n], ascending by distance to one centre,
  * chooses at most M and moves them to the front; returns their number. The

@@ -39,9 +39,9 @@ bool n2_index_options_hold(const struct n2_options *o)
     return within(o->metric, N2_ANGULAR, N2_DOT) && within(o->selection, N2_HEURISTIC, N2_NAIVE) &&
            within(o->merging, N2_MERGE_SKIP, N2_MERGE_LEVEL0) &&
            within(o->navigation, N2_NAVIGATE_AUTO, N2_NAVIGATE_VECTORS) &&
-           within(o->M, 2, N2_MAX_M) && within(o->max_m0, o->M, 2 * N2_MAX_M) &&
-           within(o->ef_construction, 1, N2_MAX_EF) && o->level_multiplier >= 0 &&
-           o->level_multiplier <= 16;
+           within(o->sketch, N2_SKETCH_AUTO, N2_SKETCH_OFF) && within(o->M, 2, N2_MAX_M) &&
+           within(o->max_m0, o->M, 2 * N2_MAX_M) && within(o->ef_construction, 1, N2_MAX_EF) &&
+           o->level_multiplier >= 0 && o->level_multiplier <= 16;
 }
 
 int n2_index_make(struct n2_index **result, size_t dim, const struct n2_options *options,
@@ -54,6 +54,7 @@ int n2_index_make(struct n2_index **result, size_t dim, const struct n2_options 
     index->selection = options->selection;
     index->merging = options->merging;
     index->navigation = options->navigation;
+    index->sketch = options->sketch;
     index->ef_construction = (size_t)options->ef_construction;
     index->level_multiplier = options->level_multiplier;
     index->seed = options->seed;
@@ -146,6 +147,7 @@ void n2_index_view(const struct n2_index *index, struct n2_view *view)
         .graph = &index->graph,
         .tuning = index->tuning.n_linked ? &index->tuning : NULL,
         .kernels = n2_kernels(),
+        .sketched = index->space.sketches.base != NULL,
         .n_nodes = n_nodes,
         .n_rows = n_rows,
         .entry = entry,

@@ -22,7 +22,7 @@
 
 struct n2_index {
     /* Fixed when the index is made. */
-    int32_t selection, merging, navigation;
+    int32_t selection, merging, navigation, sketch;
     size_t ef_construction;
     double level_multiplier; /* 0: the default */
     uint64_t seed;

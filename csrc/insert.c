@@ -184,7 +184,7 @@ static void select_neighbours(void *context, size_t begin, size_t end, int worke
         memcpy(queue->entries, in->found + i * in->ef_construction,
                member->n_found * sizeof(uint64_t));
         add_mates(in, i, &probe, scratch);
-        size_t n = n2_hnsw_select(&in->view, in->selection, in->graph->reach, queue->entries,
+        size_t n = n2_hnsw_select(&in->view, in->selection0, in->graph->reach, queue->entries,
                                   queue->size, M, scratch);
         for (size_t j = 0; j < n; j++)
             in->picked0[i * M + j] = n2_entry_node(queue->entries[j]);

@@ -37,7 +37,10 @@ struct n2_inserter {
     const struct n2_levels *levels;
     struct n2_team *team;
     struct n2_scratch **scratches; /* one a thread, fit for `width` and the view */
-    int32_t selection;
+    /* Whose sketches follow the graph's links; NULL: none. While a space is trained anew, those of
+     * the space that searches use as well. */
+    const struct n2_space *sketched[2];
+    int32_t selection, selection0; /* above level 0, and on it */
     size_t ef_construction;
     float stretch;         /* of the beams of insertions, see n2_beam */
     const int32_t *cancel; /* not 0: batches end early, unlinked */

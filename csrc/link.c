@@ -32,11 +32,31 @@ static uint64_t *dirty_word(const struct n2_inserter *in, uint32_t node)
     return (uint64_t *)(void *)in->dirty.base + node / 64;
 }
 
-void n2_link_choose(struct n2_inserter *in, uint32_t node, uint32_t level, size_t n,
-                    struct n2_scratch *scratch)
+void n2_link_write(const struct n2_inserter *in, uint32_t node, uint32_t level,
+                   const uint32_t *links, size_t n)
 {
     uint32_t m;
     uint32_t *row = n2_graph_links(in->graph, node, level, &m);
+    for (size_t i = 0; i < 2 && level == 0; i++)
+        if (in->sketched[i])
+            n2_sketch_row(in->sketched[i], in->view.kernels, node, links, n,
+                          n2_sketch_of(in->sketched[i], node));
+    n2_graph_write(row, m, links, n);
+}
+
+void n2_link_put(const struct n2_inserter *in, uint32_t node, uint32_t place, uint32_t link)
+{
+    for (size_t i = 0; i < 2; i++)
+        if (in->sketched[i])
+            n2_sketch_link(in->sketched[i], in->view.kernels, node, place, link,
+                           n2_sketch_of(in->sketched[i], node));
+    N2_RELEASE(n2_graph_links0(in->graph, node) + place, link);
+}
+
+void n2_link_choose(struct n2_inserter *in, uint32_t node, uint32_t level, size_t n,
+                    struct n2_scratch *scratch)
+{
+    uint32_t m = level ? in->graph->M : in->graph->M0;
     uint32_t *nodes = scratch->nodes;
     struct n2_probe probe;
     n2_view_probe_node(&in->view, node, in->graph->reach, scratch->query, &probe);
@@ -45,10 +65,11 @@ void n2_link_choose(struct n2_inserter *in, uint32_t node, uint32_t level, size_
     n2_queue_clear(queue, (struct n2_beam){.width = n2_max(n, 1)});
     for (size_t i = 0; i < n; i++)
         n2_queue_insert(queue, n2_entry(scratch->keys[i], nodes[i]));
-    n = n2_hnsw_select(&in->view, in->selection, in->graph->reach, queue->entries, n, m, scratch);
+    n = n2_hnsw_select(&in->view, level ? in->selection : in->selection0, in->graph->reach,
+                       queue->entries, n, m, scratch);
     for (size_t i = 0; i < n; i++)
         nodes[i] = n2_entry_node(queue->entries[i]);
-    n2_graph_write(row, m, nodes, n);
+    n2_link_write(in, node, level, nodes, n);
 }
 
 /* Selects anew among a node's links on a level, those in slack included, and `more` (N2_NONE: no
@@ -94,7 +115,9 @@ static void add_link(struct n2_inserter *in, uint32_t node, uint32_t level, uint
     size_t n = n2_hnsw_links(&in->view, node, level, scratch->nodes);
     if (!row || holds(scratch->nodes, n, link))
         return;
-    if (n < m)
+    if (n < m && level == 0)
+        n2_link_put(in, node, (uint32_t)n, link);
+    else if (n < m)
         N2_RELEASE(&row[n], link);
     else if (level > 0 || !append_to_slack(in, node, link))
         select_anew(in, node, level, link, scratch);
@@ -104,13 +127,12 @@ static void write_own_rows(void *context, size_t begin, size_t end, int worker)
 {
     (void)worker;
     struct n2_inserter *in = context;
-    uint32_t M = in->graph->M, M0 = in->graph->M0;
+    uint32_t M = in->graph->M;
     for (size_t i = begin; i < end; i++) {
         const struct n2_member *member = &in->members[i];
         if (member->equal != N2_NONE)
             continue;
-        n2_graph_write(n2_graph_links0(in->graph, member->node), M0, in->picked0 + i * M,
-                       member->n_picked0);
+        n2_link_write(in, member->node, 0, in->picked0 + i * M, member->n_picked0);
         for (uint32_t l = 1; l <= member->level; l++)
             n2_graph_write(n2_graph_upper(in->graph, member->node, l), M,
                            in->picked + (member->upper + l - 1) * M, M);

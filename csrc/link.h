@@ -9,6 +9,13 @@
 /* Links the members that are not duplicates, with the neighbours they selected. */
 void n2_link_members(struct n2_inserter *inserter);
 
+/* Replaces a node's links on a level. */
+void n2_link_write(const struct n2_inserter *inserter, uint32_t node, uint32_t level,
+                   const uint32_t *links, size_t n);
+
+/* Puts one link into a node's row on level 0. */
+void n2_link_put(const struct n2_inserter *inserter, uint32_t node, uint32_t place, uint32_t link);
+
 /* Selects a node's links on a level among scratch->nodes[n] and writes its row. */
 void n2_link_choose(struct n2_inserter *inserter, uint32_t node, uint32_t level, size_t n,
                     struct n2_scratch *scratch);

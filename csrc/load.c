@@ -4,6 +4,7 @@
 #include "crc32c.h"
 #include "file.h"
 #include "index.h"
+#include "sketch.h"
 
 static int read_header(int fd, uint64_t file_bytes, struct n2_header *header,
                        struct n2_trailer *trailer)
@@ -66,7 +67,8 @@ static int make_index(struct n2_index **index, const struct n2_header *h)
     memcpy(graph->n_level, h->n_level, sizeof(h->n_level));
     if (h->n_axes) {
         struct n2_space *space = &(*index)->space;
-        status = n2_space_init(space, h->dim + (h->metric == N2_DOT), h->n_axes, h->n_nodes);
+        status = n2_space_init(space, h->dim + (h->metric == N2_DOT), h->n_axes,
+                               h->sketched ? n2_sketch_bytes(h->n_axes, h->M0) : 0, h->n_nodes);
         if (status) {
             n2_free(*index);
             return status;

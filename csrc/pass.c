@@ -6,6 +6,7 @@
  */
 #include "pass.h"
 
+#include "link.h"
 #include "merge.h"
 #include "repair.h"
 #include "sort.h"
@@ -18,11 +19,13 @@ void n2_pass_aim(struct n2_build *build, struct n2_graph *graph, struct n2_undo 
 {
     const struct n2_index *index = build->index;
     const struct n2_space *space = n2_pass_space(build);
+    bool sketched = graph == &index->graph; /* whose links sketches follow */
     build->inserter = (struct n2_inserter){
         .view = {.store = &index->store,
                  .space = space->n_axes ? space : NULL,
                  .graph = graph,
                  .kernels = n2_kernels(),
+                 .sketched = sketched && space->sketches.base,
                  .n_nodes = build->n_nodes,
                  .n_rows = build->n_nodes},
         .graph = graph,
@@ -30,7 +33,13 @@ void n2_pass_aim(struct n2_build *build, struct n2_graph *graph, struct n2_undo 
         .levels = &build->levels,
         .team = build->team,
         .scratches = build->scratches,
+        .sketched = {sketched && space->sketches.base ? space : NULL,
+                     sketched && build->retrains && index->space.sketches.base ? &index->space
+                                                                               : NULL},
         .selection = index->selection,
+        .selection0 = index->selection == N2_HEURISTIC && space->sketches.base
+                          ? N2_HEURISTIC_KEEP_PRUNED
+                          : index->selection,
         .ef_construction = index->ef_construction,
         .stretch = space->growth,
         .cancel = &build->cancel,
@@ -152,7 +161,7 @@ static uint32_t *attach_equals(struct n2_build *build, size_t from, size_t to, u
         }
         struct n2_id *entry = n2_store_id(store, id);
         uint32_t own = entry->node;
-        n2_graph_write(n2_graph_links0(graph, own), graph->M0, NULL, 0);
+        n2_link_write(&build->inserter, own, 0, NULL, 0);
         N2_STORE((uint32_t *)(void *)graph->towers.base + own, N2_NONE);
         N2_STORE(n2_graph_height(graph, own), N2_DUPLICATE);
         *entry = (struct n2_id){node, next};

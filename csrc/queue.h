@@ -90,9 +90,23 @@ N2_INLINE size_t n2_queue_insert(struct n2_queue *queue, uint64_t entry)
     return at;
 }
 
-/* Marks the nearest entry not yet expanded, and sets *node to its node. False if there is none
- * whose key is `bound` at most. */
-N2_INLINE bool n2_queue_expand(struct n2_queue *queue, uint32_t bound, uint32_t *node)
+/* Drops the entries whose keys are above `bound`, but not the first beam.rank. */
+N2_INLINE void n2_queue_cut(struct n2_queue *queue, uint32_t bound)
+{
+    while (queue->size > queue->beam.rank && n2_entry_key(queue->entries[queue->size - 1]) > bound)
+        queue->size--;
+}
+
+/* The largest key that may still enter. */
+N2_INLINE uint32_t n2_queue_limit(const struct n2_queue *queue)
+{
+    return queue->size < queue->beam.width ? UINT32_MAX
+                                           : n2_entry_key(queue->entries[queue->size - 1]);
+}
+
+/* Marks the nearest entry not yet expanded, and sets *entry to it. False if there is none whose key
+ * is `bound` at most. */
+N2_INLINE bool n2_queue_expand(struct n2_queue *queue, uint32_t bound, uint64_t *entry)
 {
     size_t i = queue->next;
     while (i < queue->size && (queue->entries[i] & 1))
@@ -100,7 +114,7 @@ N2_INLINE bool n2_queue_expand(struct n2_queue *queue, uint32_t bound, uint32_t 
     queue->next = i;
     if (i == queue->size || n2_entry_key(queue->entries[i]) > bound)
         return false;
-    *node = n2_entry_node(queue->entries[i]);
+    *entry = queue->entries[i];
     queue->entries[i] |= 1;
     queue->next = i + 1;
     return true;

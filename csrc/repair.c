@@ -3,23 +3,24 @@
  */
 #include "repair.h"
 
+#include "link.h"
 #include "reach.h"
 
-/* The place in the row of a reached node that may be given to another: a free one, else the last
- * link by which reaching did not pass. NULL if there is none. */
-static uint32_t *spare_place(const struct n2_inserter *in, const struct n2_reach *reach,
-                             uint32_t node)
+/* The place in the row of a reached node that may be given to another: a free one, else that of the
+ * last link by which reaching did not pass. N2_NONE if there is none. */
+static uint32_t spare_place(const struct n2_inserter *in, const struct n2_reach *reach,
+                            uint32_t node)
 {
-    uint32_t *row = n2_graph_links0(in->graph, node), M0 = in->graph->M0;
-    uint32_t n = n2_graph_degree(row, M0, reach->n_nodes);
+    const uint32_t *row = n2_graph_links0(in->graph, node);
+    uint32_t M0 = in->graph->M0, n = n2_graph_degree(row, M0, reach->n_nodes);
     if (n < M0)
-        return &row[n];
+        return n;
     for (; n > 0; n--) {
         uint32_t link = N2_LOAD(&row[n - 1]);
         if (link >= reach->n_nodes || reach->parent[link] != node)
-            return &row[n - 1];
+            return n - 1;
     }
-    return NULL;
+    return N2_NONE;
 }
 
 static bool link_from(const struct n2_inserter *in, struct n2_reach *reach, uint32_t node,
@@ -27,12 +28,12 @@ static bool link_from(const struct n2_inserter *in, struct n2_reach *reach, uint
 {
     if (reach->parent[node] == N2_NONE)
         return false;
-    uint32_t *place = spare_place(in, reach, node);
-    if (!place)
+    uint32_t place = spare_place(in, reach, node);
+    if (place == N2_NONE)
         return false;
     if (in->undo)
         n2_undo_save(in->undo, node, 0);
-    N2_STORE(place, orphan);
+    n2_link_put(in, node, place, orphan);
     n2_reach_add(reach, orphan, node);
     return true;
 }

@@ -6,6 +6,7 @@
 
 #include "heap.h"
 #include "queue.h"
+#include "sketch.h"
 #include "visited.h"
 
 /* Nodes that one step looks at: the links of a node on level 0 (2 M, while building half as many
@@ -14,13 +15,14 @@
 
 struct n2_scratch {
     struct n2_visited visited;
-    struct n2_queue queue;  /* candidates */
-    struct n2_heap heap;    /* results */
-    float *query, *centre;  /* [dim] each, for two probes */
-    int16_t *coordinates;   /* [n2_space_width] of the query, rounded */
-    uint8_t *code;          /* [N2_MAX_AXES] of the query */
-    uint32_t *nodes, *keys; /* [N2_MAX_DEGREE] each, what one step measures */
-    size_t n_measured;      /* distances, counted up by walks on level 0 */
+    struct n2_queue queue;       /* candidates */
+    struct n2_heap heap;         /* results */
+    float *query, *centre;       /* [dim] each, for two probes */
+    int16_t *coordinates;        /* [n2_space_width] of the query, rounded */
+    uint8_t *code;               /* [N2_MAX_AXES] of the query */
+    uint32_t *nodes, *keys;      /* [N2_MAX_DEGREE] each, what one step measures */
+    struct n2_sketch_query *ask; /* of the query */
+    size_t n_measured;           /* distances, counted up by walks on level 0 */
     size_t dim;
     size_t queue_room, heap_room;
     size_t n_bytes; /* of all of these */

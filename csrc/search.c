@@ -2,9 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * A vector is found by the scan while it is pending and by the graph once it is linked. A build may
- * link it in the middle of a search: so the scan comes first and puts what it measures into the
- * visited set, where the graph search passes it over; and what the scan took for linked has its
- * links in place, because a build raises a node's height last.
+ * link it in the middle of a search: so the scan comes first, what it found is not offered again,
+ * and what it took for linked has its links in place, because a build raises a node's height last.
  */
 #include "search.h"
 
@@ -27,16 +26,26 @@
  * distance in order costs at most half of one at random. */
 #define SCAN_PER_PLACE 16
 
-/* Offers the ids of a node, which are in ascending order. */
+static bool holds(const struct n2_heap *heap, uint64_t word)
+{
+    bool found = false;
+    for (size_t i = 0; i < heap->size; i++)
+        found |= heap->words[i] == word;
+    return found;
+}
+
+/* Offers the ids of a node, which are in ascending order; if `again`, they may have been offered.
+ */
 static void offer(const struct n2_view *view, struct n2_heap *heap, uint32_t key, uint32_t node,
-                  uint32_t n_ids)
+                  uint32_t n_ids, bool again)
 {
     uint32_t id = N2_LOAD(n2_store_label(view->store, node));
     for (size_t i = 0; i < heap->width && id < n_ids; i++) { /* a rotten chain ends here too */
         uint64_t word = (uint64_t)key << 32 | id;
         if (word >= n2_heap_bound(heap))
             return;
-        n2_heap_push(heap, word);
+        if (!again || !holds(heap, word))
+            n2_heap_push(heap, word);
         id = N2_LOAD(&n2_store_id(view->store, id)->next);
     }
 }
@@ -62,7 +71,7 @@ static void scan_nodes(const struct n2_view *view, const uint32_t *nodes, size_t
     n2_store_keys(view->store, view->kernels, scan->probe, nodes, n, keys);
     for (size_t i = 0; i < n; i++)
         if ((uint64_t)keys[i] << 32 < n2_heap_bound(scan->heap))
-            offer(view, scan->heap, keys[i], nodes[i], n_ids);
+            offer(view, scan->heap, keys[i], nodes[i], n_ids, false);
 }
 
 void n2_scan_block(const struct n2_view *view, uint32_t from, const struct n2_scan *scans, size_t n)
@@ -74,15 +83,13 @@ void n2_scan_block(const struct n2_view *view, uint32_t from, const struct n2_sc
         scan_nodes(view, nodes, m, &scans[i]);
 }
 
-static void scan_pending(const struct n2_view *view, const struct n2_scan *scan,
-                         struct n2_visited *visited)
+static void scan_pending(const struct n2_view *view, const struct n2_scan *scan)
 {
     uint32_t nodes[N2_SCAN_BLOCK];
     for (uint32_t from = N2_ACQUIRE(&view->graph->first_pending); from < view->n_nodes;) {
         uint32_t to = (uint32_t)n2_min((size_t)from + N2_SCAN_BLOCK, view->n_nodes);
         size_t n = list_nodes(view->graph, from, to, true, nodes);
         scan_nodes(view, nodes, n, scan);
-        n2_visited_filter(visited, nodes, n, nodes);
         from = to;
     }
 }
@@ -111,7 +118,7 @@ struct n2_beam n2_search_beam(const struct n2_view *view, size_t k, uint64_t ef,
 
 /* Offers what a walk by codes found, measured by the vectors, nearest code first, until those left
  * are too far away to enter. */
-static void rank(const struct n2_view *view, const struct n2_probe *probe, uint32_t skip,
+static void rank(const struct n2_view *view, const struct n2_probe *probe, bool again,
                  struct n2_scratch *scratch)
 {
     enum { AT_ONCE = 8 };
@@ -120,11 +127,9 @@ static void rank(const struct n2_view *view, const struct n2_probe *probe, uint3
     uint32_t n_ids = N2_ACQUIRE(&view->store->n_ids);
     for (size_t i = 0; i < queue->size; i += AT_ONCE) {
         uint32_t nodes[AT_ONCE], keys[AT_ONCE];
-        size_t n = 0;
-        for (size_t j = i; j < n2_min(i + AT_ONCE, queue->size); j++) {
-            nodes[n] = n2_entry_node(queue->entries[j]);
-            n += nodes[n] != skip;
-        }
+        size_t n = n2_min(AT_ONCE, queue->size - i);
+        for (size_t j = 0; j < n; j++)
+            nodes[j] = n2_entry_node(queue->entries[i + j]);
         uint64_t bound = n2_heap_bound(&scratch->heap);
         if (bound != UINT64_MAX) {
             float nearest = ((float)n2_entry_key(queue->entries[i]) - n2_space_noise(view->space)) *
@@ -136,7 +141,7 @@ static void rank(const struct n2_view *view, const struct n2_probe *probe, uint3
             N2_PREFETCH(n2_column_row(vectors, nodes[j]));
         n2_store_keys(view->store, view->kernels, probe, nodes, n, keys);
         for (size_t j = 0; j < n; j++)
-            offer(view, &scratch->heap, keys[j], nodes[j], n_ids);
+            offer(view, &scratch->heap, keys[j], nodes[j], n_ids, again);
     }
 }
 
@@ -153,30 +158,33 @@ static bool encode(const struct n2_view *view, struct n2_probe *probe, struct n2
 void n2_search_graph(const struct n2_view *view, struct n2_probe *probe, struct n2_beam beam,
                      struct n2_scratch *scratch)
 {
-    struct n2_view by_vectors;
+    const struct n2_view by_vectors = n2_view_by_vectors(view);
     if (view->space && !encode(view, probe, scratch)) {
-        by_vectors = *view;
-        by_vectors.space = NULL;
         view = &by_vectors;
         if (beam.stretch > 0) /* which says nothing of such queries */
             beam = (struct n2_beam){.width = n2_min(beam.width, DEFAULT_EF(scratch->heap.width))};
     }
     uint64_t start = n2_hnsw_descend(view, probe, view->entry, 0, scratch);
-    bool scanned = !n2_hnsw_start(scratch, beam, start); /* it was pending a moment ago */
+    bool again = scratch->heap.size > 0;
+    n2_hnsw_start(scratch, beam, start);
     n2_hnsw_search_layer(view, probe, 0, scratch);
+    const struct n2_queue *queue = &scratch->queue;
+    size_t nth = n2_min(scratch->heap.width, queue->size);
+    if (beam.stretch > 0 && nth > 0 &&
+        n2_view_is_coarse(view, n2_entry_key(queue->entries[nth - 1]))) {
+        view = &by_vectors;
+        n2_hnsw_search_again(view, probe, scratch);
+    }
     if (view->space) {
-        rank(view, probe, scanned ? n2_entry_node(start) : N2_NONE, scratch);
+        rank(view, probe, again, scratch);
         return;
     }
     uint32_t n_ids = N2_ACQUIRE(&view->store->n_ids);
-    const struct n2_queue *queue = &scratch->queue;
     for (size_t i = 0; i < queue->size; i++) {
         uint32_t key = n2_entry_key(queue->entries[i]);
         if ((uint64_t)key << 32 >= n2_heap_bound(&scratch->heap))
             break; /* nor can any behind it enter */
-        if (scanned && n2_entry_node(queue->entries[i]) == n2_entry_node(start))
-            continue;
-        offer(view, &scratch->heap, key, n2_entry_node(queue->entries[i]), n_ids);
+        offer(view, &scratch->heap, key, n2_entry_node(queue->entries[i]), n_ids, again);
     }
 }
 
@@ -194,7 +202,7 @@ void n2_search_probe(const struct n2_view *view, struct n2_probe *probe, size_t 
     heap->size = 0;
     heap->width = k;
     if (view->entry && (float)N2_LOAD(&view->graph->n_linked) > measured) {
-        scan_pending(view, &scan, &scratch->visited);
+        scan_pending(view, &scan);
         struct n2_view linked = *view; /* with every link to what the scan took for linked */
         linked.n_rows = (uint32_t)n2_min(N2_ACQUIRE(&view->graph->n_rows), view->n_nodes);
         n2_search_graph(&linked, probe, beam, scratch);

@@ -5,7 +5,8 @@
 
 #include <math.h>
 
-int n2_space_init(struct n2_space *space, size_t dim, size_t n_axes, size_t n_nodes)
+int n2_space_init(struct n2_space *space, size_t dim, size_t n_axes, size_t sketch_bytes,
+                  size_t n_nodes)
 {
     memset(space, 0, sizeof(*space));
     space->dim = dim;
@@ -22,7 +23,9 @@ int n2_space_init(struct n2_space *space, size_t dim, size_t n_axes, size_t n_no
     if (!status)
         status = n2_column_commit(&space->scales, n_axes);
     if (!status)
-        status = n2_column_reserve(&space->codes, n2_space_code_bytes(n_axes), n_nodes, 0);
+        status = n2_column_reserve(&space->codes, n2_space_code_bytes(n_axes), n_nodes, n_nodes);
+    if (!status && sketch_bytes)
+        status = n2_column_reserve(&space->sketches, sketch_bytes, n_nodes, n_nodes);
     if (status)
         n2_space_release(space);
     return status;
@@ -34,6 +37,7 @@ void n2_space_release(struct n2_space *space)
     n2_column_release(&space->axes);
     n2_column_release(&space->scales);
     n2_column_release(&space->codes);
+    n2_column_release(&space->sketches);
     memset(space, 0, sizeof(*space));
 }
 

@@ -13,13 +13,12 @@
  *   axes     direction -> its coordinates times a factor (int8), zeros behind them
  *   scales   direction -> what makes a product with it a number of units (float)
  *   codes    node -> code
+ *   sketches node -> what sketch.h keeps of its links on level 0; may be left out
  */
 #ifndef N2_SPACE_H
 #define N2_SPACE_H
 
 #include "store.h"
-
-#define N2_MAX_AXES 512
 
 struct n2_space {
     size_t dim;         /* coordinates of a direction: those of a vector, under dot one more */
@@ -32,6 +31,7 @@ struct n2_space {
     float growth; /* of distances: that of the tenth neighbour over that of the first, typically;
                      known after training, even without a space */
     struct n2_column means, axes, scales, codes;
+    struct n2_column sketches; /* all zero: there are none */
 };
 
 /* Numbers in a row of `axes`. */
@@ -46,9 +46,11 @@ N2_INLINE float n2_space_limit(size_t dim)
     return (float)n2_min(INT16_MAX, ((size_t)1 << 31) / 128 / n2_space_width(dim) - 1);
 }
 
-/* Makes a space with zeros for axes and room reserved for the codes of n_nodes nodes. Returns 0 or
- * N2_ERR_NO_MEMORY, and *space is all zero: no space. */
-int n2_space_init(struct n2_space *space, size_t dim, size_t n_axes, size_t n_nodes);
+/* Makes a space with zeros for axes and room reserved for the codes of n_nodes nodes, and for
+ * sketches of that many bytes each (0: there are none). Returns 0 or N2_ERR_NO_MEMORY, and *space
+ * is all zero: no space. */
+int n2_space_init(struct n2_space *space, size_t dim, size_t n_axes, size_t sketch_bytes,
+                  size_t n_nodes);
 void n2_space_release(struct n2_space *space);
 
 /* Bytes of a code. */

@@ -14,6 +14,7 @@ static void fill_parameters(const struct n2_index *index, struct n2_stats *s)
     s->selection = index->selection;
     s->merging = index->merging;
     s->navigation = index->navigation;
+    s->sketch = index->sketch;
     s->M = (int32_t)index->graph.M;
     s->max_m0 = (int32_t)index->graph.M0;
     s->ef_construction = (int32_t)index->ef_construction;
@@ -43,9 +44,9 @@ static void fill_bytes(const struct n2_index *index, struct n2_stats *s)
     const struct n2_store *store = &index->store;
     const struct n2_graph *graph = &index->graph;
     const struct n2_column *columns[] = {
-        &store->vectors,    &store->labels,       &store->ids,        &graph->heights,
-        &graph->links0,     &graph->towers,       &graph->upper,      &index->space.means,
-        &index->space.axes, &index->space.scales, &index->space.codes};
+        &store->vectors,    &store->labels,       &store->ids,         &graph->heights,
+        &graph->links0,     &graph->towers,       &graph->upper,       &index->space.means,
+        &index->space.axes, &index->space.scales, &index->space.codes, &index->space.sketches};
     uint64_t n_rows = N2_LOAD(&graph->n_rows);
     s->vector_bytes = s->n_vectors * store->vectors.stride;
     const struct n2_space *space = &index->space;
@@ -53,6 +54,7 @@ static void fill_bytes(const struct n2_index *index, struct n2_stats *s)
     s->code_bytes = space->n_axes * (space->axes.stride + space->scales.stride) +
                     (space->n_axes ? space->dim : 0) * space->means.stride +
                     (space->n_axes ? n_rows : 0) * space->codes.stride;
+    s->sketch_bytes = space->sketches.base ? n_rows * space->sketches.stride : 0;
     s->id_bytes = s->n_vectors * (store->labels.stride + store->ids.stride);
     s->link_bytes = s->n_vectors * graph->heights.stride +
                     n_rows * (graph->links0.stride + graph->towers.stride) +

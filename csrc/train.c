@@ -7,6 +7,7 @@
 #include "axes.h"
 #include "hash.h"
 #include "heap.h"
+#include "sketch.h"
 #include "sort.h"
 
 #include <math.h>
@@ -24,7 +25,7 @@
 #define UNFIT 100                        /* no more than one in so many may in use, */
 #define SLACK 10                         /* of so many vectors more than there are */
 #define FINE 8                           /* units between a vector and its tenth neighbour */
-#define COARSE 50                        /* no more than one in so many may have less */
+#define COARSE 5                         /* no more than one in so many may have less */
 #define LOW_SHARE 50                     /* one in so many is nearer than `shrink` says */
 #define RANGE 63.5f                      /* of a byte, from its middle */
 #define LEAST_GROWTH 1.05f
@@ -325,7 +326,10 @@ static float choose_scale(const struct sample *s)
 static int make_space(const struct sample *s, struct n2_space *space)
 {
     const struct n2_training *t = s->training;
-    int status = n2_space_init(space, s->dim, s->n_axes, t->n_nodes);
+    size_t sketch_bytes = n2_sketch_bytes(s->n_axes, t->graph->M0);
+    bool pays = s->n_axes == s->dim && n2_space_code_bytes(s->n_axes) > N2_CODE_UNIT;
+    bool sketched = t->sketch == N2_SKETCH_ON || (t->sketch == N2_SKETCH_AUTO && pays);
+    int status = n2_space_init(space, s->dim, s->n_axes, sketched ? sketch_bytes : 0, t->n_nodes);
     if (status)
         return status;
     space->unit = s->unit;

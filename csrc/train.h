@@ -26,6 +26,7 @@ struct n2_training {
     uint64_t seed;
     const int32_t *cancel; /* not 0: ends early, without a space */
     bool forced;           /* there is to be a space even where codes are coarse */
+    int32_t sketch;        /* enum n2_sketch: whether it has sketches */
 };
 
 /* Makes *space a space without codes, or all zero where codes would not do. Runs on the team's

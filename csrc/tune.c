@@ -10,9 +10,9 @@
 
 #include <math.h>
 
-#define MOST_QUERIES 200
+#define MOST_QUERIES 400
 #define LEAST_QUERIES 50
-#define NODES_A_QUERY 100       /* so that tuning costs a small part of a build */
+#define NODES_A_QUERY 50        /* so that tuning costs a small part of a build */
 #define MOST_MEASURED 400000000 /* distances of the exact search */
 #define NEAREST 100             /* true neighbours of a query */
 #define AMONG 400               /* nearest codes, among which they are looked for */

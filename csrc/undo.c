@@ -85,6 +85,11 @@ const uint32_t *n2_undo_upper(const struct n2_undo *undo, uint32_t row)
     return n2_column_row(copied ? &undo->upper : &undo->graph->upper, row);
 }
 
+bool n2_undo_changed(const struct n2_undo *undo, uint32_t node)
+{
+    return is_saved(&undo->saved0, node);
+}
+
 void n2_undo_restore(struct n2_undo *undo)
 {
     struct n2_graph *graph = undo->graph;

@@ -29,6 +29,9 @@ void n2_undo_save(struct n2_undo *undo, uint32_t node, uint32_t level);
 const uint32_t *n2_undo_links0(const struct n2_undo *undo, uint32_t node);
 const uint32_t *n2_undo_upper(const struct n2_undo *undo, uint32_t row);
 
+/* Whether the row of a node on level 0 was saved. `node` < n_nodes. */
+bool n2_undo_changed(const struct n2_undo *undo, uint32_t node);
+
 /* Puts everything back. Nobody may be reading the graph. */
 void n2_undo_restore(struct n2_undo *undo);
 

@@ -7,6 +7,7 @@
 #include "alloc.h"
 #include "index.h"
 #include "reach.h"
+#include "sketch.h"
 
 #define BETWEEN_LOOKS 1024 /* nodes between two looks at the cancel flag */
 
@@ -19,6 +20,7 @@ struct verifier {
     uint32_t *marks;  /* [n_nodes] number of the list that last held this node */
     uint32_t n_lists; /* checked so far, the current one included */
     int16_t *numbers; /* room for encoding a vector */
+    void *sketch;     /* room for one */
     uint8_t *taken;   /* [rows of upper] they hold a list */
     const volatile int32_t *cancel;
     const char *wrong; /* the first thing found wrong */
@@ -134,6 +136,22 @@ static void check_codes(struct verifier *v)
     }
 }
 
+/* Each sketch is that of its row and the codes. */
+static void check_sketches(struct verifier *v)
+{
+    const struct n2_graph *graph = v->graph;
+    for (uint32_t node = 0; v->space->sketches.base && goes_on(v, node) && node < graph->n_rows;
+         node++) {
+        const uint32_t *row = n2_graph_links0(graph, node);
+        if (!is_linked(v, node))
+            continue;
+        n2_sketch_row(v->space, n2_kernels(), node, row,
+                      n2_graph_degree(row, graph->M0, graph->n_rows), v->sketch);
+        if (memcmp(v->sketch, n2_sketch_of(v->space, node), v->space->sketches.stride) != 0)
+            v->wrong = "a sketch is not that of its links";
+    }
+}
+
 /* Each id is in the chain of its node, once, in ascending order; each node in use has one. */
 static void check_ids(struct verifier *v)
 {
@@ -187,12 +205,14 @@ static int verify(struct n2_index *index, const volatile int32_t *cancel, const 
     v.marks = n2_alloc_zero(v.n_nodes, sizeof(*v.marks));
     v.taken = n2_alloc_zero(index->graph.n_upper, sizeof(*v.taken));
     v.numbers = n2_alloc(n2_space_width(index->store.dim + 1), sizeof(int16_t));
-    if (v.seen && v.marks && v.taken && v.numbers) {
+    v.sketch = n2_alloc(1, index->space.sketches.stride);
+    if (v.seen && v.marks && v.taken && v.numbers && v.sketch) {
         status = n2_origin_check(index, cancel);
         if (status == N2_ERR_CORRUPT)
             v.wrong = "a checksum of the file does not match";
         check_vectors(&v);
         check_codes(&v);
+        check_sketches(&v);
         check_ids(&v);
         check_links(&v);
         check_reach(&v, &reach);
@@ -209,6 +229,7 @@ static int verify(struct n2_index *index, const volatile int32_t *cancel, const 
     n2_alloc_free(v.marks);
     n2_alloc_free(v.taken);
     n2_alloc_free(v.numbers);
+    n2_alloc_free(v.sketch);
     n2_reach_close(&reach);
     return status;
 }

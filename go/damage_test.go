@@ -27,7 +27,7 @@ const (
 	mustAt        = 16
 	mayAt         = 24
 	nSectionsAt   = 168
-	sectionsAt    = 600 // of each: kind and stride, 4 bytes, offset and length, 8 bytes
+	sectionsAt    = 608 // of each: kind and stride, 4 bytes, offset and length, 8 bytes
 	sectionBytes  = 24
 )
 

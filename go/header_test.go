@@ -39,6 +39,12 @@ func TestEnumsAreThoseOfC(t *testing.T) {
 		"N2_NAIVE":                 int32(n2.Naive),
 		"N2_MERGE_SKIP":            int32(n2.MergeSkip),
 		"N2_MERGE_LEVEL0":          int32(n2.MergeLevel0),
+		"N2_NAVIGATE_AUTO":         int32(n2.NavigateAuto),
+		"N2_NAVIGATE_CODES":        int32(n2.NavigateCodes),
+		"N2_NAVIGATE_VECTORS":      int32(n2.NavigateVectors),
+		"N2_SKETCH_AUTO":           int32(n2.SketchAuto),
+		"N2_SKETCH_ON":             int32(n2.SketchOn),
+		"N2_SKETCH_OFF":            int32(n2.SketchOff),
 	} {
 		if constants[name] != fmt.Sprint(value) {
 			t.Errorf("%s is %s in C and %d in Go", name, constants[name], value)

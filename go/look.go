@@ -18,6 +18,7 @@ type Stats struct {
 	Selection       Selection
 	Merging         Merging
 	Navigation      Navigation
+	Sketch          Sketch
 	M               int
 	MaxM0           int
 	EfConstruction  int
@@ -34,13 +35,14 @@ type Stats struct {
 
 	VectorBytes  uint64 // address space in use for vectors, whether memory or a mapped file
 	CodeBytes    uint64 // for codes, and the map that makes them
+	SketchBytes  uint64 // for sketches of links; 0 without them
 	LinkBytes    uint64 // for the graph: links and levels
 	IDBytes      uint64 // for ids
 	ScratchBytes uint64 // for searches, and for a build under way
-	MappedBytes  uint64 // of VectorBytes, CodeBytes, LinkBytes and IDBytes, what is mapped from the file
+	MappedBytes  uint64 // of all but ScratchBytes, what is mapped from the file
 
 	Threads int    // of the last build; 0 before the first
-	Kernel  string // instruction set in use: "avx2", "neon" or "scalar"
+	Kernel  string // instruction set in use: "avx512", "avx2", "neon" or "scalar"
 }
 
 // Stats returns them in constant time; those of a closed index are zero.

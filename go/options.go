@@ -86,6 +86,23 @@ const (
 	NavigateVectors Navigation = 3
 )
 
+// A Sketch says whether an index keeps a sketch of each link on level 0: a bit for each direction of
+// the codes, which tells a walk which links may lead to something near before it fetches their codes.
+// Searches where no direction can be spared become faster by half for about 4 + n / 8 bytes a link, n
+// being the number of directions. Since a link more costs a walk next to nothing then, lists on level
+// 0 are filled as by [HeuristicKeepPruned].
+type Sketch int32
+
+const (
+	// SketchAuto keeps them where codes keep all of the more than 64 directions that there are. It is
+	// the default.
+	SketchAuto Sketch = 1
+	// SketchOn keeps them wherever there are codes.
+	SketchOn Sketch = 2
+	// SketchOff keeps none.
+	SketchOff Sketch = 3
+)
+
 // Options are those of a new index; they are saved with it. A field that is zero, and a nil
 // *Options, mean the defaults. A value outside its range is refused with [ErrOption].
 type Options struct {
@@ -109,6 +126,8 @@ type Options struct {
 	Merging Merging
 	// Navigation defaults to [NavigateAuto].
 	Navigation Navigation
+	// Sketch defaults to [SketchAuto].
+	Sketch Sketch
 	// Seed chooses levels and the order of insertion. Zero is a seed like any other.
 	Seed uint64
 }

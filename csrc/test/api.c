@@ -99,6 +99,9 @@ static void test_options(void)
     TRY(0, merging, 2);
     TRY(N2_ERR_OPTION, merging, 3);
     TRY(N2_ERR_OPTION, merging, INT32_MIN);
+    TRY(0, sketch, 3);
+    TRY(N2_ERR_OPTION, sketch, 4);
+    TRY(N2_ERR_OPTION, sketch, -1);
     TRY(0, navigation, 3);
     TRY(N2_ERR_OPTION, navigation, 4);
     TRY(N2_ERR_OPTION, navigation, -1);

@@ -859,6 +859,7 @@ static struct filed *filed_make(int metric, size_t dim, uint64_t *rng)
     f->dim = dim;
     f->vectors = data_make(rng, FILE_N + FILE_QUERIES, dim, DATA_NORMAL, 2);
     struct n2_options options = navigating(metric, N2_NAVIGATE_CODES);
+    options.sketch = N2_SKETCH_ON;
     options.M = 6;
     options.ef_construction = 40;
     struct n2_index *index = index_make(&options, dim, f->vectors, FILE_N, 1);
@@ -1013,7 +1014,8 @@ static void overwrite(unsigned char *to, size_t n, enum rot rot, uint64_t *rng)
 
 /* Whatever the map and the codes hold, searches give vectors with their distances, and later
  * builds do not fail. */
-static void check_rot(const struct filed *f, unsigned char *copy, bool no_map, uint64_t *rng)
+static void check_rot(const struct filed *f, unsigned char *copy, bool no_map, const char *want,
+                      uint64_t *rng)
 {
     struct n2_index *index = load(copy, f->bytes.n, no_map, 0);
     REQUIRE(index != NULL);
@@ -1025,7 +1027,7 @@ static void check_rot(const struct filed *f, unsigned char *copy, bool no_map, u
     REQUIRE(index != NULL);
     float *more = data_make(rng, 20, f->dim, DATA_NORMAL, 0);
     check_searches(index, f);
-    check_verify(index, "a code is not that of its vector");
+    check_verify(index, want);
     CHECK_STATUS(0, n2_add(index, more, 20, NULL));
     check_searches(index, f);
     CHECK_STATUS(0, build_on(index, 2));
@@ -1047,7 +1049,10 @@ static void test_rotten(void)
             for (int rot = 0; rot < N_ROTS; rot++) {
                 memcpy(copy, f->bytes.data, f->bytes.n);
                 overwrite(copy + s->offset, s->bytes, (enum rot)rot, &rng);
-                check_rot(f, copy, no_map++ % 2, &rng);
+                check_rot(f, copy, no_map++ % 2,
+                          section == N2_SECTION_SKETCHES ? "a sketch is not that of its links"
+                                                         : "a code is not that of its vector",
+                          &rng);
             }
         }
         for (size_t i = test_scale(15, 5); i--;) { /* all of them at once, in part */
@@ -1058,7 +1063,7 @@ static void test_rotten(void)
                 overwrite(copy + s->offset + from, s->bytes - from,
                           (enum rot)rng_below(&rng, N_ROTS), &rng);
             }
-            check_rot(f, copy, no_map++ % 2, &rng);
+            check_rot(f, copy, no_map++ % 2, "a code is not that of its vector", &rng);
         }
         free(copy);
         filed_free(f);
@@ -1099,7 +1104,7 @@ static void test_header(void)
         for (size_t at = offsetof(struct n2_header, n_axes);
              at < offsetof(struct n2_header, sections); at += 4) {
             if (at == offsetof(struct n2_header, n_sections))
-                at = offsetof(struct n2_header, tuning);
+                at = offsetof(struct n2_header, sketch);
             bool tuning = at >= offsetof(struct n2_header, tuning); /* long: some numbers only */
             for (size_t i = 0; i < (tuning ? 3 : n_floats + n_words); i++) {
                 size_t pick = tuning ? rng_below(&rng, n_floats + n_words) : i;

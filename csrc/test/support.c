@@ -133,6 +133,7 @@ struct n2_options options_of(int metric)
     struct n2_options options;
     n2_options_init(&options);
     options.metric = metric;
+    options.sketch = N2_SKETCH_ON;
     return options;
 }
 

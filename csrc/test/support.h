@@ -67,7 +67,7 @@ bool bytes_equal(struct bytes a, struct bytes b);
 void bytes_free(struct bytes *bytes);
 
 /* Options with the given metric, all else default. */
-struct n2_options options_of(int metric);
+struct n2_options options_of(int metric); /* with sketches wherever there are codes */
 
 /* Creates an index, adds, builds on `threads`; threads < 0: does not build. NULL after a check
  * has failed. */
