@@ -152,8 +152,8 @@ static int scan(struct n2_index *index, const float *queries, size_t n, size_t k
 {
     size_t dim = index->store.dim, room = n2_min(n, SCAN_GROUP);
     struct group g = {.k = n2_max(1, n2_min(k, N2_ACQUIRE(&index->store.n_ids)))};
-    g.vectors = n2_alloc_aligned(room, dim * sizeof(float));
-    g.words = n2_alloc_aligned(room, g.k * sizeof(uint64_t));
+    g.vectors = n2_alloc(room, dim * sizeof(float));
+    g.words = n2_alloc(room, g.k * sizeof(uint64_t));
     int status = g.vectors && g.words ? N2_OK : N2_ERR_NO_MEMORY;
     for (size_t i = 0; i < n && !status; i += g.n) {
         g.n = n2_min(room, n - i);

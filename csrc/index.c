@@ -47,7 +47,7 @@ bool n2_index_options_hold(const struct n2_options *o)
 int n2_index_make(struct n2_index **result, size_t dim, const struct n2_options *options,
                   size_t n_nodes)
 {
-    struct n2_index *index = n2_alloc_aligned(1, sizeof(*index)); /* slots have cache lines */
+    struct n2_index *index = n2_alloc(1, sizeof(*index)); /* slots have cache lines */
     if (!index)
         return N2_ERR_NO_MEMORY;
     memset(index, 0, sizeof(*index));

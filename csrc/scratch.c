@@ -12,14 +12,14 @@ static struct n2_scratch *make(size_t dim)
     if (!s)
         return NULL;
     s->dim = dim;
-    s->query = n2_alloc_aligned(dim, sizeof(float));
-    s->centre = n2_alloc_aligned(dim, sizeof(float));
-    s->coordinates = n2_alloc_aligned(n2_space_width(dim + 1), sizeof(int16_t));
-    s->code = n2_alloc_aligned(1, N2_MAX_AXES);
-    s->ask = n2_alloc_aligned(1, sizeof(*s->ask));
-    s->nodes = n2_alloc_aligned(N2_MAX_DEGREE, sizeof(uint32_t));
-    s->keys = n2_alloc_aligned(N2_MAX_DEGREE, sizeof(uint32_t));
-    s->visited.seen = n2_alloc_aligned(N2_VISITED_REMEMBERED, sizeof(uint32_t));
+    s->query = n2_alloc(dim, sizeof(float));
+    s->centre = n2_alloc(dim, sizeof(float));
+    s->coordinates = n2_alloc(n2_space_width(dim + 1), sizeof(int16_t));
+    s->code = n2_alloc(1, N2_MAX_AXES);
+    s->ask = n2_alloc(1, sizeof(*s->ask));
+    s->nodes = n2_alloc(N2_MAX_DEGREE, sizeof(uint32_t));
+    s->keys = n2_alloc(N2_MAX_DEGREE, sizeof(uint32_t));
+    s->visited.seen = n2_alloc(N2_VISITED_REMEMBERED, sizeof(uint32_t));
     if (!s->query || !s->centre || !s->coordinates || !s->code || !s->ask || !s->nodes ||
         !s->keys || !s->visited.seen) {
         n2_scratch_free(s);
@@ -36,7 +36,7 @@ static int fit_words(uint64_t **words, size_t *room, size_t need, size_t *n_byte
 {
     if (need <= *room)
         return N2_OK;
-    uint64_t *larger = n2_alloc_aligned(need, sizeof(*larger));
+    uint64_t *larger = n2_alloc(need, sizeof(*larger));
     if (!larger)
         return N2_ERR_NO_MEMORY;
     n2_alloc_free(*words);

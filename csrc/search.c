@@ -169,9 +169,8 @@ void n2_search_graph(const struct n2_view *view, struct n2_probe *probe, struct 
     n2_hnsw_start(scratch, beam, start);
     n2_hnsw_search_layer(view, probe, 0, scratch);
     const struct n2_queue *queue = &scratch->queue;
-    size_t nth = n2_min(scratch->heap.width, queue->size);
-    if (beam.stretch > 0 && nth > 0 &&
-        n2_view_is_coarse(view, n2_entry_key(queue->entries[nth - 1]))) {
+    size_t nth = n2_min(scratch->heap.width, queue->size); /* of those wanted, the farthest */
+    if (nth > 0 && n2_view_is_coarse(view, n2_entry_key(queue->entries[nth - 1]))) {
         view = &by_vectors;
         n2_hnsw_search_again(view, probe, scratch);
     }

@@ -366,7 +366,7 @@ static int make_and_try(struct sample *s, float share, struct n2_space *space)
     if (status)
         return status;
     s->space = space;
-    s->codes = n2_alloc_aligned(s->n, space->codes.stride);
+    s->codes = n2_alloc(s->n, space->codes.stride);
     if (!s->codes) {
         n2_space_release(space);
         return N2_ERR_NO_MEMORY;

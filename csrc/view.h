@@ -5,11 +5,6 @@
 #define N2_VIEW_H
 
 #include "graph.h"
-
-/* Up to that multiple of the squared distance that rounding makes, codes tell little of distances.
- * Of 200,000 GIST descriptors, some of which lie in knots, searches with 4 took 0.94 of the time
- * that they took with 2, and 0.8 of that with 1, at the same recall. */
-#define N2_COARSE 4
 #include "space.h"
 #include "tune.h"
 
@@ -30,12 +25,11 @@ N2_INLINE uint32_t *n2_slack_slots(const struct n2_slack *slack, uint32_t node)
 struct n2_view {
     const struct n2_store *store;
     const struct n2_space *space; /* distances are those between its codes; NULL: between vectors */
-    const struct n2_graph
-        *graph; /* whose links on level 0 the space's sketches follow, if `sketched` */
+    const struct n2_graph *graph;
     const struct n2_slack *slack;   /* NULL except for a build */
     const struct n2_tuning *tuning; /* NULL: none */
     const struct n2_kernels *kernels;
-    bool sketched;
+    bool sketched;            /* the space's sketches are those of the graph's links on level 0 */
     uint32_t n_nodes, n_rows; /* n_rows <= n_nodes */
     uint64_t entry;           /* of the graph; its node is below n_rows. Builds do not use it */
 };
@@ -67,7 +61,7 @@ N2_INLINE void n2_view_keys(const struct n2_view *view, const struct n2_probe *p
 N2_INLINE bool n2_view_is_coarse(const struct n2_view *view, uint32_t key)
 {
     return view->space && view->store->metric != N2_DOT &&
-           (float)key < N2_COARSE * n2_space_noise(view->space);
+           (float)key < n2_space_coarse(view->space);
 }
 
 /* The same, but comparing vectors. */
