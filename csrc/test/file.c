@@ -341,8 +341,11 @@ static void test_permissions(void)
     REQUIRE(mkdir(folder, 0500) == 0 && chmod(file, 0) == 0);
     fflush(stdout);
     pid_t child = fork();
-    if (child == 0)
-        _exit(without_permission(index, folder, file));
+    if (child == 0) {
+        int code = without_permission(index, folder, file);
+        n2_free(index);
+        _exit(code);
+    }
     int status = 0;
     REQUIRE(child > 0 && waitpid(child, &status, 0) == child);
     CHECKF(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %x", (unsigned)status);
