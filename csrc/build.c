@@ -65,24 +65,11 @@ static int make_team(struct n2_build *build, int threads)
     return status;
 }
 
-/* R of dot: the largest norm of all vectors built so far and of the new ones. A build that raises
- * it links the new nodes under the new R; links of older ones were selected under a smaller one, in
- * which the same nodes are near, if not in quite the same order. */
-static float largest_norm(const struct n2_build *build, float largest)
-{
-    const struct n2_store *store = &build->index->store;
-    for (size_t i = 0; i < build->n_new; i++) {
-        float norm = n2_store_vector(store, build->order[i])[store->dim];
-        largest = norm > largest ? norm : largest;
-    }
-    return largest;
-}
-
-/* Under dot queries lie far outside the cloud of extended vectors, which codes are made for. */
+/* Codes no smaller than the vectors would save nothing. */
 static bool wants_codes(const struct n2_index *index)
 {
     return index->navigation == N2_NAVIGATE_CODES ||
-           (index->navigation == N2_NAVIGATE_AUTO && index->store.metric != N2_DOT);
+           (index->navigation == N2_NAVIGATE_AUTO && index->store.vectors.stride > N2_CODE_UNIT);
 }
 
 struct sketching {
@@ -125,9 +112,9 @@ static int make_codes(void *argument)
         .team = build->team,
         .numbers = numbers,
         .n_nodes = build->n_nodes,
-        .reach = build->reach,
         .seed = index->seed,
         .cancel = &build->cancel,
+        .wanted = wants_codes(index),
         .forced = index->navigation == N2_NAVIGATE_CODES,
         .sketch = index->sketch,
     };
@@ -139,9 +126,8 @@ static int make_codes(void *argument)
         status = n2_index_grow(index, &space->sketches, build->n_nodes);
     if (!status && space->n_axes)
         status = n2_train_encode(&training, space, build->order, build->n_new, &unfit);
-    build->retrains = wants_codes(index) && build->n_new > 0 &&
-                      (build->n_nodes / RETRAIN >= space->n_trained ||
-                       (space->n_axes && (unfit || space->reach != build->reach)));
+    build->retrains = build->n_new > 0 &&
+                      (build->n_nodes / RETRAIN >= space->n_trained || (space->n_axes && unfit));
     if (status || !build->retrains)
         return status;
     struct n2_space *trained = &build->trained;
@@ -183,8 +169,6 @@ static int prepare(struct n2_build *build, int threads)
         status = n2_index_grow(index, &graph->links0, build->n_nodes);
     if (!status)
         status = n2_index_grow(index, &graph->towers, build->n_nodes);
-    if (!status && index->store.metric == N2_DOT)
-        build->reach = largest_norm(build, graph->reach);
     if (!status)
         status = n2_team_run(build->team, make_codes, build);
     n2_pass_aim(build, graph, &build->undo);
@@ -194,7 +178,6 @@ static int prepare(struct n2_build *build, int threads)
         status = n2_undo_init(&build->undo, graph, n_before);
     if (status)
         return status;
-    graph->reach = build->reach;
     N2_RELEASE(&graph->n_rows, build->n_nodes);
     build->n_held = n2_tune_queries(build);
     build->n_passes = index->merging == N2_MERGE_LEVEL0 && build->n_new > 0 ? 2 : 1;

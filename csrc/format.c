@@ -42,7 +42,6 @@ struct n2_column *n2_format_column(struct n2_index *index, int section)
 /* Rows and bytes of a row of a section, as the header's counts and parameters say. */
 static void section_shape(const struct n2_header *h, int section, uint64_t *rows, uint64_t *stride)
 {
-    uint64_t coordinates = (uint64_t)h->dim + (h->metric == N2_DOT); /* in the space of codes */
     uint64_t row_floats = (uint64_t)h->dim + (h->metric != N2_L2);
     const uint64_t shapes[N2_N_SECTIONS][2] = {
         [N2_SECTION_VECTORS] = {h->n_nodes, 4 * row_floats},
@@ -52,8 +51,8 @@ static void section_shape(const struct n2_header *h, int section, uint64_t *rows
         [N2_SECTION_LINKS0] = {h->n_rows, 4 * (uint64_t)h->M0},
         [N2_SECTION_TOWERS] = {h->n_rows, 4},
         [N2_SECTION_UPPER] = {h->n_upper, 4 * (uint64_t)h->M},
-        [N2_SECTION_MEANS] = {h->n_axes ? coordinates : 0, 4},
-        [N2_SECTION_AXES] = {h->n_axes, n2_space_width(coordinates)},
+        [N2_SECTION_MEANS] = {h->n_axes ? h->dim : 0, 4},
+        [N2_SECTION_AXES] = {h->n_axes, n2_space_width(h->dim)},
         [N2_SECTION_SCALES] = {h->n_axes, 4},
         [N2_SECTION_CODES] = {h->n_axes ? h->n_rows : 0, n2_space_code_bytes(h->n_axes)},
         [N2_SECTION_SKETCHES] = {h->sketched ? h->n_rows : 0,
@@ -111,12 +110,10 @@ void n2_format_header(struct n2_index *index, struct n2_header *h)
         .entry_height = n2_entry_height(graph->entry),
         .entry_node = n2_entry_point(graph->entry),
         .settled = graph->settled,
-        .reach = graph->reach,
         .n_axes = (uint32_t)index->space.n_axes,
         .n_trained = index->space.n_trained,
         .unit = index->space.unit,
         .shrink = index->space.shrink,
-        .space_reach = index->space.reach,
         .scale = index->space.scale,
         .growth = index->space.growth,
         .tuning = index->tuning,
@@ -165,8 +162,7 @@ static bool counts_hold(const struct n2_header *h)
     return entry_holds && h->n_nodes <= N2_MAX_VECTORS && h->n_ids == h->n_nodes &&
            h->n_rows <= h->n_nodes && h->first_pending <= h->n_nodes && h->settled <= 1 &&
            h->reserved == 0 && (uint64_t)h->n_linked + h->n_duplicates <= h->n_nodes &&
-           on_levels == h->n_linked && h->n_upper <= (uint64_t)N2_MAX_LEVEL * h->n_nodes &&
-           isfinite(h->reach) && h->reach >= 0;
+           on_levels == h->n_linked && h->n_upper <= (uint64_t)N2_MAX_LEVEL * h->n_nodes;
 }
 
 /* Whether what is said of codes can be. */
@@ -175,20 +171,18 @@ static bool space_holds(const struct n2_header *h)
     if (!(h->growth >= 0) || !isfinite(h->growth) || h->sketched > (h->n_axes > 0))
         return false;
     if (h->n_axes == 0)
-        return h->n_trained <= h->n_nodes && h->unit == 0 && h->shrink == 0 &&
-               h->space_reach == 0 && h->scale == 0;
-    return h->n_axes <= N2_MAX_AXES && h->n_axes <= h->dim + (h->metric == N2_DOT) &&
-           h->n_trained > 0 && h->n_trained <= h->n_nodes && isfinite(h->unit) && h->unit > 0 &&
-           isfinite(h->shrink) && isfinite(h->scale) && h->scale > 0 && h->shrink >= 0 &&
-           isfinite(h->space_reach) &&
-           (h->metric == N2_DOT ? h->space_reach > 0 : h->space_reach == 0);
+        return h->n_trained <= h->n_nodes && h->unit == 0 && h->shrink == 0 && h->scale == 0;
+    return h->n_axes <= N2_MAX_AXES && h->n_axes <= h->dim && h->n_trained > 0 &&
+           h->n_trained <= h->n_nodes && isfinite(h->unit) && h->unit > 0 && isfinite(h->shrink) &&
+           isfinite(h->scale) && h->scale > 0 && (h->shrink >= 0 || h->metric == N2_DOT);
 }
 
 static bool tuning_holds(const struct n2_header *h)
 {
     const struct n2_tuning *t = &h->tuning;
-    bool holds =
-        t->n_linked <= h->n_nodes && isfinite(t->growth) && (t->n_linked == 0 || t->growth >= 1);
+    float least = h->metric == N2_DOT ? 0 : 1;
+    bool holds = t->n_linked <= h->n_nodes && isfinite(t->growth) &&
+                 (t->n_linked == 0 || t->growth >= least);
     for (size_t i = 0; i < N2_TUNE_KS; i++)
         for (size_t j = 0; j < N2_TUNE_STEPS; j++)
             holds = holds && t->recall[i][j] >= 0 && t->recall[i][j] <= 1 &&

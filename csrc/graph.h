@@ -30,7 +30,6 @@ struct n2_graph {
     uint32_t n_linked, n_duplicates;
     uint32_t n_level[N2_MAX_LEVEL + 1]; /* linked nodes whose highest level is l */
     bool settled; /* no build has changed it since repair.h made every linked node reachable */
-    float reach;  /* R of store.h; 0 until the first build, and without dot */
 };
 
 int n2_graph_init(struct n2_graph *graph, uint32_t M, uint32_t M0, size_t n_reserved);

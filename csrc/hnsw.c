@@ -63,8 +63,16 @@ N2_INLINE size_t near_links(const struct n2_view *view, uint64_t entry, uint32_t
     uint32_t node = n2_entry_node(entry), M0 = view->graph->M0;
     const uint32_t *row = n2_graph_links0(view->graph, node);
     const unsigned char *sketch = n2_column_row(&view->space->sketches, node);
-    float distance = (float)n2_entry_key(entry), limit = (float)bound - distance;
-    float offset = ask->middle + DOUBT * sqrtf(distance);
+    float limit, offset = ask->middle;
+    if (view->space->of_products) {
+        limit = n2_key_distance(bound) - n2_key_distance(n2_entry_key(entry));
+        limit = ask->per_product > 0 ? limit * ask->per_product : INFINITY;
+        offset += DOUBT * ask->length;
+    } else {
+        float distance = (float)n2_entry_key(entry);
+        limit = (float)bound - distance;
+        offset += DOUBT * sqrtf(distance);
+    }
     size_t n = 0;
     for (uint32_t at = 0; at < M0; at += N2_GROUP, sketch += ask->group_bytes) {
         uint32_t near =
@@ -127,12 +135,14 @@ void n2_hnsw_start(struct n2_scratch *scratch, struct n2_beam beam, uint64_t ent
 }
 
 /* The largest key that the queue's beam lets in. */
-N2_INLINE uint32_t bound_of(const struct n2_view *view, const struct n2_queue *queue)
+N2_INLINE uint32_t bound_of(const struct n2_view *view, const struct n2_probe *probe,
+                            const struct n2_queue *queue)
 {
     const struct n2_beam *beam = &queue->beam;
-    if (beam->stretch <= 0 || queue->size < beam->rank)
+    if (beam->rank == 0 || queue->size < beam->rank)
         return UINT32_MAX;
-    return n2_view_stretch(view, n2_entry_key(queue->entries[beam->rank - 1]), beam->stretch);
+    uint32_t key = n2_entry_key(queue->entries[beam->rank - 1]);
+    return n2_view_stretch(view, probe, key, beam->stretch);
 }
 
 N2_INLINE void prefetch_row(const struct n2_column *column, uint32_t node, size_t lines)
@@ -198,7 +208,7 @@ N2_INLINE void walk(const struct n2_view *view, const struct n2_probe *probe, ui
             n2_view_keys(view, probe, batches[turn ^ 1], n, scratch->keys);
             scratch->n_measured += n;
             insert(view, level, sketched, bound, batches[turn ^ 1], n, scratch);
-            bound = bound_of(view, queue);
+            bound = bound_of(view, probe, queue);
             n2_queue_cut(queue, bound);
         }
         sizes[turn ^ 1] = 0;
@@ -209,7 +219,7 @@ void n2_hnsw_search_layer(const struct n2_view *view, const struct n2_probe *pro
                           struct n2_scratch *scratch)
 {
     if (level == 0 && view->sketched) {
-        n2_sketch_ask(view->space, probe->code, scratch->ask);
+        n2_sketch_ask(view->space, probe, scratch->ask);
         walk(view, probe, level, true, scratch);
     } else {
         walk(view, probe, level, false, scratch);
@@ -234,19 +244,26 @@ void n2_hnsw_search_again(const struct n2_view *by_vectors, const struct n2_prob
     n2_hnsw_search_layer(by_vectors, probe, 0, scratch);
 }
 
-/* Whether one of taken[n] is at least as near to the candidate as the centre is. */
-static bool is_covered(const struct n2_view *view, float reach, uint64_t candidate,
-                       const uint64_t *taken, size_t n, struct n2_scratch *scratch)
+/* Whether one of taken[n] is at least as near to the candidate as the centre is. Under dot, whether
+ * a query in its direction would find the candidate at least as near as one in the centre's: the
+ * products are those of the candidate, their lengths taken out or in. Sets *length to the
+ * candidate's; those of taken[n] are in scratch->lengths. */
+static bool is_covered(const struct n2_view *view, uint64_t candidate, const uint64_t *taken,
+                       size_t n, struct n2_scratch *scratch, float *length)
 {
     enum { GROUP = 4 };
     struct n2_probe probe;
-    n2_view_probe_node(view, n2_entry_node(candidate), reach, scratch->centre, &probe);
+    n2_view_probe_node(view, n2_entry_node(candidate), scratch->centre, &probe);
+    *length = probe.length;
     uint32_t nodes[GROUP], keys[GROUP];
     for (size_t i = 0; i < n; i += GROUP) {
         size_t m = n2_min(n - i, GROUP);
         for (size_t j = 0; j < m; j++)
             nodes[j] = n2_entry_node(taken[i + j]);
         n2_view_keys(view, &probe, nodes, m, keys);
+        for (size_t j = 0; j < m && view->store->metric == N2_DOT; j++)
+            keys[j] = n2_key(n2_key_distance(keys[j]) * probe.length *
+                             n2_store_reciprocal(scratch->lengths[i + j]));
         for (size_t j = 0; j < m; j++)
             if (keys[j] <= n2_entry_key(candidate))
                 return true;
@@ -254,8 +271,8 @@ static bool is_covered(const struct n2_view *view, float reach, uint64_t candida
     return false;
 }
 
-size_t n2_hnsw_select(const struct n2_view *view, int32_t selection, float reach,
-                      uint64_t *candidates, size_t n, size_t M, struct n2_scratch *scratch)
+size_t n2_hnsw_select(const struct n2_view *view, int32_t selection, uint64_t *candidates, size_t n,
+                      size_t M, struct n2_scratch *scratch)
 {
     if (selection == N2_NAIVE)
         return n2_min(n, M);
@@ -264,7 +281,7 @@ size_t n2_hnsw_select(const struct n2_view *view, int32_t selection, float reach
     size_t n_taken = 0;
     for (size_t i = 0; i < n && n_taken < M; i++) {
         uint64_t candidate = candidates[i];
-        if (is_covered(view, reach, candidate, candidates, n_taken, scratch))
+        if (is_covered(view, candidate, candidates, n_taken, scratch, &scratch->lengths[n_taken]))
             continue;
         /* Those passed over keep their order behind the taken ones. */
         memmove(candidates + n_taken + 1, candidates + n_taken, (i - n_taken) * sizeof(candidate));

@@ -32,9 +32,9 @@ void n2_hnsw_start(struct n2_scratch *scratch, struct n2_beam beam, uint64_t ent
 /* SELECT-NEIGHBORS (Algorithms 3 and 4): of candidates[n], ascending by distance to one centre,
  * chooses at most M and moves them to the front; returns their number. The
  * heuristic takes a candidate unless one taken before is at least as near to it as the centre is.
- * Equal distances count as nearer: so copies of one vector do not fill each other's lists. `reach`
- * as in n2_store_probe_node. Uses scratch->centre. */
-size_t n2_hnsw_select(const struct n2_view *view, int32_t selection, float reach,
-                      uint64_t *candidates, size_t n, size_t M, struct n2_scratch *scratch);
+ * Equal distances count as nearer: so copies of one vector do not fill each other's lists. Uses
+ * scratch->centre and lengths. */
+size_t n2_hnsw_select(const struct n2_view *view, int32_t selection, uint64_t *candidates, size_t n,
+                      size_t M, struct n2_scratch *scratch);
 
 #endif

@@ -32,6 +32,8 @@ static void search_level(const struct n2_inserter *in, const struct n2_probe *pr
                          uint32_t level, struct n2_scratch *scratch)
 {
     struct n2_beam beam = {in->ef_construction, level ? in->graph->M : in->graph->M0, in->stretch};
+    if (in->stretch <= 0) /* not known */
+        beam.rank = 0;
     n2_hnsw_start(scratch, beam, start);
     n2_hnsw_search_layer(&in->view, probe, level, scratch);
     n2_visited_clear(&scratch->visited);
@@ -77,15 +79,15 @@ static void find(void *context, size_t begin, size_t end, int worker)
         if (!entry)
             continue;
         struct n2_probe probe;
-        n2_view_probe_node(&in->view, member->node, graph->reach, scratch->query, &probe);
+        n2_view_probe_node(&in->view, member->node, scratch->query, &probe);
         uint32_t level = (uint32_t)n2_min(member->level, n2_entry_height(entry) - 1);
         uint64_t start = n2_hnsw_descend(&in->view, &probe, entry, level, scratch);
         for (uint32_t l = level; l > 0; l--) {
             search_level(in, &probe, start, l, scratch);
             uint64_t *entries = scratch->queue.entries;
             start = entries[0];
-            size_t n = n2_hnsw_select(&in->view, in->selection, graph->reach, entries,
-                                      scratch->queue.size, graph->M, scratch);
+            size_t n = n2_hnsw_select(&in->view, in->selection, entries, scratch->queue.size,
+                                      graph->M, scratch);
             for (size_t j = 0; j < n; j++)
                 picked_row(in, member, l)[j] = n2_entry_node(entries[j]);
         }
@@ -178,14 +180,14 @@ static void select_neighbours(void *context, size_t begin, size_t end, int worke
         if (member->equal != N2_NONE)
             continue;
         struct n2_probe probe;
-        n2_view_probe_node(&in->view, member->node, in->graph->reach, scratch->query, &probe);
+        n2_view_probe_node(&in->view, member->node, scratch->query, &probe);
         n2_queue_clear(queue, (struct n2_beam){.width = in->ef_construction});
         queue->size = member->n_found;
         memcpy(queue->entries, in->found + i * in->ef_construction,
                member->n_found * sizeof(uint64_t));
         add_mates(in, i, &probe, scratch);
-        size_t n = n2_hnsw_select(&in->view, in->selection0, in->graph->reach, queue->entries,
-                                  queue->size, M, scratch);
+        size_t n =
+            n2_hnsw_select(&in->view, in->selection0, queue->entries, queue->size, M, scratch);
         for (size_t j = 0; j < n; j++)
             in->picked0[i * M + j] = n2_entry_node(queue->entries[j]);
         member->n_picked0 = (uint32_t)n;

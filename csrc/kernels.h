@@ -33,6 +33,11 @@ typedef void n2_distances_fn(const float *query, const float *rows, size_t strid
 typedef void n2_code_distances_fn(const uint8_t *code, const uint8_t *codes, size_t bytes,
                                   const uint32_t *nodes, size_t n, uint32_t *out);
 
+/* out[i] = sum of weights[j] * code[j] over the bytes of the code at codes + nodes[i] * bytes, for
+ * i < n. Weights are -N2_CODE_MAX..N2_CODE_MAX. */
+typedef void n2_weigh_fn(const int8_t *weights, const uint8_t *codes, size_t bytes,
+                         const uint32_t *nodes, size_t n, int32_t *out);
+
 /* Vectors are projected in whole numbers too: exactly, and in a quarter of the memory that floats
  * take. Rows have a multiple of N2_ROW_UNIT numbers, zeros behind the last coordinate. */
 #define N2_ROW_UNIT 32
@@ -82,6 +87,7 @@ struct n2_kernels {
     n2_distances_fn *l2;        /* sum of (q_i - x_i)^2 */
     n2_distances_fn *dot;       /* sum of q_i x_i */
     n2_code_distances_fn *code; /* whole numbers: exact, the same on all processors */
+    n2_weigh_fn *weigh;
     n2_quantise_fn *quantise;
     n2_project_fn *project;
     n2_residual_fn *residual;

@@ -80,12 +80,19 @@ AVX2_INLINE __m256i load(const void *bytes)
     return _mm256_loadu_si256((const __m256i *)bytes);
 }
 
-/* sum + the squared differences of 32 bytes, in eight words. */
-AVX2_INLINE __m256i code_step(__m256i sum, __m256i a, __m256i b)
+/* sum + the products of 32 bytes by 32 signed ones, no pair of which leaves 16 bits. */
+AVX2_INLINE __m256i products_added(__m256i sum, __m256i bytes, __m256i by)
 {
-    __m256i d = _mm256_abs_epi8(_mm256_sub_epi8(a, b));
-    return _mm256_add_epi32(sum,
-                            _mm256_madd_epi16(_mm256_maddubs_epi16(d, d), _mm256_set1_epi16(1)));
+    return _mm256_add_epi32(
+        sum, _mm256_madd_epi16(_mm256_maddubs_epi16(bytes, by), _mm256_set1_epi16(1)));
+}
+
+/* sum + the squared differences of 32 bytes, or their products; `squares` is a constant where this
+ * is inlined. */
+AVX2_INLINE __m256i code_step(bool squares, __m256i sum, __m256i a, __m256i b)
+{
+    __m256i d = squares ? _mm256_abs_epi8(_mm256_sub_epi8(a, b)) : a;
+    return products_added(sum, squares ? d : b, d);
 }
 
 /* The sums of the words of a, b, c and d. */
@@ -96,9 +103,11 @@ AVX2_INLINE __m128i fold_words(__m256i a, __m256i b, __m256i c, __m256i d)
 }
 
 /* Four codes at once: their loads overlap, and they share one folding. */
-AVX2_INLINE void code_rows_of(size_t bytes, const uint8_t *code, const uint8_t *codes,
-                              const uint32_t *nodes, size_t n, uint32_t *out)
+AVX2_INLINE void rows_of(bool squares, size_t bytes, const void *code, const uint8_t *codes,
+                         const uint32_t *nodes, size_t n, void *out)
 {
+    const uint8_t *a = code;
+    uint32_t *sums = out;
     for (size_t i = 0; i < n; i += 4) {
         const uint8_t *x[4];
         for (size_t r = 0; r < 4; r++)
@@ -107,23 +116,35 @@ AVX2_INLINE void code_rows_of(size_t bytes, const uint8_t *code, const uint8_t *
                           _mm256_setzero_si256()};
         for (size_t j = 0; j < bytes; j += 32)
             for (size_t r = 0; r < 4; r++)
-                sum[r] = code_step(sum[r], load(code + j), load(x[r] + j));
+                sum[r] = code_step(squares, sum[r], load(a + j), load(x[r] + j));
         uint32_t four[4];
         _mm_storeu_si128((__m128i *)(void *)four, fold_words(sum[0], sum[1], sum[2], sum[3]));
-        memcpy(out + i, four, n2_min(n - i, 4) * sizeof(*four));
+        memcpy(sums + i, four, n2_min(n - i, 4) * sizeof(*four));
     }
 }
 
 /* The loops of the usual lengths are unrolled. */
+AVX2_INLINE void rows(bool squares, const void *code, const uint8_t *codes, size_t bytes,
+                      const uint32_t *nodes, size_t n, void *out)
+{
+    if (bytes == N2_CODE_UNIT)
+        rows_of(squares, N2_CODE_UNIT, code, codes, nodes, n, out);
+    else if (bytes == 2 * N2_CODE_UNIT)
+        rows_of(squares, 2 * N2_CODE_UNIT, code, codes, nodes, n, out);
+    else
+        rows_of(squares, bytes, code, codes, nodes, n, out);
+}
+
 AVX2 static void code_rows(const uint8_t *code, const uint8_t *codes, size_t bytes,
                            const uint32_t *nodes, size_t n, uint32_t *out)
 {
-    if (bytes == N2_CODE_UNIT)
-        code_rows_of(N2_CODE_UNIT, code, codes, nodes, n, out);
-    else if (bytes == 2 * N2_CODE_UNIT)
-        code_rows_of(2 * N2_CODE_UNIT, code, codes, nodes, n, out);
-    else
-        code_rows_of(bytes, code, codes, nodes, n, out);
+    rows(true, code, codes, bytes, nodes, n, out);
+}
+
+AVX2 static void weigh_rows(const int8_t *weights, const uint8_t *codes, size_t bytes,
+                            const uint32_t *nodes, size_t n, int32_t *out)
+{
+    rows(false, weights, codes, bytes, nodes, n, out);
 }
 
 AVX2 static void quantise(const float *vector, float factor, const float *mean, float scale,
@@ -183,8 +204,7 @@ AVX2 static void residual(const uint8_t *from, const uint8_t *to, size_t bytes,
     for (size_t i = 0; i < bytes; i += 32) {
         __m256i a = load(from + i), b = load(to + i);
         __m256i d = _mm256_abs_epi8(_mm256_sub_epi8(a, b)), rises = _mm256_cmpgt_epi8(b, a);
-        squares = _mm256_add_epi32(
-            squares, _mm256_madd_epi16(_mm256_maddubs_epi16(d, d), _mm256_set1_epi16(1)));
+        squares = products_added(squares, d, d);
         lengths = _mm256_add_epi64(lengths, _mm256_sad_epu8(d, zero));
         rising = _mm256_add_epi64(rising, _mm256_sad_epu8(_mm256_and_si256(a, rises), zero));
         uint32_t signs = (uint32_t)_mm256_movemask_epi8(rises);
@@ -248,7 +268,7 @@ N2_RACY AVX2 static uint32_t sketch(const uint8_t *table, const struct n2_group 
            near_of(group, 24, _mm256_extracti128_si256(sums1, 1), offsets, limits);
 }
 
-const struct n2_kernels n2_kernels_avx2 = {"avx2",   l2_rows, dot_rows, code_rows,
+const struct n2_kernels n2_kernels_avx2 = {"avx2",   l2_rows, dot_rows, code_rows, weigh_rows,
                                            quantise, project, residual, sketch};
 #else
 typedef int n2_kernels_avx2_unused; /* a translation unit holds at least one declaration */

@@ -92,17 +92,20 @@ AVX512_INLINE void store_words(void *out, __m128i four, size_t n)
     _mm_mask_storeu_epi32(out, (__mmask8)first(n), four);
 }
 
-/* sum + the squares of the differences of bytes. */
-AVX512_INLINE __m512i squares_added(__m512i sum, __m512i a, __m512i b)
+/* sum + the squared differences of bytes, or their products by signed ones in `a`; `squares` is a
+ * constant where this is inlined. */
+AVX512_INLINE __m512i code_step(bool squares, __m512i sum, __m512i a, __m512i b)
 {
-    __m512i d = _mm512_abs_epi8(_mm512_sub_epi8(a, b));
-    return _mm512_dpbusd_epi32(sum, d, d);
+    __m512i d = squares ? _mm512_abs_epi8(_mm512_sub_epi8(a, b)) : a;
+    return _mm512_dpbusd_epi32(sum, squares ? d : b, d);
 }
 
 /* Four codes at once: their loads overlap, and they share one folding. */
-AVX512_INLINE void code_rows_of(size_t bytes, const uint8_t *code, const uint8_t *codes,
-                                const uint32_t *nodes, size_t n, uint32_t *out)
+AVX512_INLINE void rows_of(bool squares, size_t bytes, const void *code, const uint8_t *codes,
+                           const uint32_t *nodes, size_t n, void *out)
 {
+    const uint8_t *a = code;
+    uint32_t *sums = out;
     for (size_t i = 0; i < n; i += 4) {
         const uint8_t *x[4];
         for (size_t r = 0; r < 4; r++)
@@ -111,21 +114,33 @@ AVX512_INLINE void code_rows_of(size_t bytes, const uint8_t *code, const uint8_t
                           _mm512_setzero_si512()};
         for (size_t j = 0; j < bytes; j += 64)
             for (size_t r = 0; r < 4; r++)
-                sum[r] = squares_added(sum[r], load(code + j), load(x[r] + j));
-        store_words(out + i, fold_words(sum), n - i);
+                sum[r] = code_step(squares, sum[r], load(a + j), load(x[r] + j));
+        store_words(sums + i, fold_words(sum), n - i);
     }
 }
 
 /* The loops of the usual lengths are unrolled. */
+AVX512_INLINE void rows(bool squares, const void *code, const uint8_t *codes, size_t bytes,
+                        const uint32_t *nodes, size_t n, void *out)
+{
+    if (bytes == N2_CODE_UNIT)
+        rows_of(squares, N2_CODE_UNIT, code, codes, nodes, n, out);
+    else if (bytes == 2 * N2_CODE_UNIT)
+        rows_of(squares, 2 * N2_CODE_UNIT, code, codes, nodes, n, out);
+    else
+        rows_of(squares, bytes, code, codes, nodes, n, out);
+}
+
 AVX512 static void code_rows(const uint8_t *code, const uint8_t *codes, size_t bytes,
                              const uint32_t *nodes, size_t n, uint32_t *out)
 {
-    if (bytes == N2_CODE_UNIT)
-        code_rows_of(N2_CODE_UNIT, code, codes, nodes, n, out);
-    else if (bytes == 2 * N2_CODE_UNIT)
-        code_rows_of(2 * N2_CODE_UNIT, code, codes, nodes, n, out);
-    else
-        code_rows_of(bytes, code, codes, nodes, n, out);
+    rows(true, code, codes, bytes, nodes, n, out);
+}
+
+AVX512 static void weigh_rows(const int8_t *weights, const uint8_t *codes, size_t bytes,
+                              const uint32_t *nodes, size_t n, int32_t *out)
+{
+    rows(false, weights, codes, bytes, nodes, n, out);
 }
 
 AVX512 static void quantise(const float *vector, float factor, const float *mean, float scale,
@@ -233,7 +248,7 @@ N2_RACY AVX512 static uint32_t sketch(const uint8_t *table, const struct n2_grou
            near_of(group, 16, even1, odd1, offsets, limits);
 }
 
-const struct n2_kernels n2_kernels_avx512 = {"avx512", l2_rows, dot_rows, code_rows,
+const struct n2_kernels n2_kernels_avx512 = {"avx512", l2_rows, dot_rows, code_rows, weigh_rows,
                                              quantise, project, residual, sketch};
 #else
 typedef int n2_kernels_avx512_unused; /* a translation unit holds at least one declaration */

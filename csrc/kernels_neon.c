@@ -75,6 +75,25 @@ static void code_rows(const uint8_t *code, const uint8_t *codes, size_t bytes,
         out[i] = code_distance(code, codes + (size_t)nodes[i] * bytes, bytes);
 }
 
+static int32_t weigh(const int8_t *weights, const uint8_t *code, size_t bytes)
+{
+    int32x4_t sum = vdupq_n_s32(0);
+    for (size_t j = 0; j < bytes; j += 16) {
+        int8x16_t w = vld1q_s8(weights + j), c = vreinterpretq_s8_u8(vld1q_u8(code + j));
+        int16x8_t products = vmull_s8(vget_low_s8(w), vget_low_s8(c)); /* two fit: 2 * 127^2 */
+        products = vmlal_s8(products, vget_high_s8(w), vget_high_s8(c));
+        sum = vpadalq_s16(sum, products);
+    }
+    return vaddvq_s32(sum);
+}
+
+static void weigh_rows(const int8_t *weights, const uint8_t *codes, size_t bytes,
+                       const uint32_t *nodes, size_t n, int32_t *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = weigh(weights, codes + (size_t)nodes[i] * bytes, bytes);
+}
+
 static void quantise(const float *vector, float factor, const float *mean, float scale, float limit,
                      size_t n, int16_t *out)
 {
@@ -156,7 +175,7 @@ N2_RACY static uint32_t sketch(const uint8_t *table, const struct n2_group *grou
     return near;
 }
 
-const struct n2_kernels n2_kernels_neon = {"neon",   l2_rows, dot_rows, code_rows,
+const struct n2_kernels n2_kernels_neon = {"neon",   l2_rows, dot_rows, code_rows, weigh_rows,
                                            quantise, project, residual, sketch};
 #else
 typedef int n2_kernels_neon_unused; /* a translation unit holds at least one declaration */

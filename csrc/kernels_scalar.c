@@ -64,6 +64,18 @@ static void code_rows(const uint8_t *code, const uint8_t *codes, size_t bytes,
     }
 }
 
+static void weigh_rows(const int8_t *weights, const uint8_t *codes, size_t bytes,
+                       const uint32_t *nodes, size_t n, int32_t *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        const uint8_t *code = codes + (size_t)nodes[i] * bytes;
+        int32_t sum = 0;
+        for (size_t j = 0; j < bytes; j++)
+            sum += weights[j] * code[j];
+        out[i] = sum;
+    }
+}
+
 static void quantise(const float *vector, float factor, const float *mean, float scale, float limit,
                      size_t n, int16_t *out)
 {
@@ -109,5 +121,5 @@ N2_RACY static uint32_t sketch(const uint8_t *table, const struct n2_group *grou
     return near;
 }
 
-const struct n2_kernels n2_kernels_scalar = {"scalar", l2_rows, dot_rows, code_rows,
+const struct n2_kernels n2_kernels_scalar = {"scalar", l2_rows, dot_rows, code_rows, weigh_rows,
                                              quantise, project, residual, sketch};

@@ -59,14 +59,14 @@ void n2_link_choose(struct n2_inserter *in, uint32_t node, uint32_t level, size_
     uint32_t m = level ? in->graph->M : in->graph->M0;
     uint32_t *nodes = scratch->nodes;
     struct n2_probe probe;
-    n2_view_probe_node(&in->view, node, in->graph->reach, scratch->query, &probe);
+    n2_view_probe_node(&in->view, node, scratch->query, &probe);
     n2_view_keys(&in->view, &probe, nodes, n, scratch->keys);
     struct n2_queue *queue = &scratch->queue;
     n2_queue_clear(queue, (struct n2_beam){.width = n2_max(n, 1)});
     for (size_t i = 0; i < n; i++)
         n2_queue_insert(queue, n2_entry(scratch->keys[i], nodes[i]));
-    n = n2_hnsw_select(&in->view, level ? in->selection : in->selection0, in->graph->reach,
-                       queue->entries, n, m, scratch);
+    n = n2_hnsw_select(&in->view, level ? in->selection : in->selection0, queue->entries, n, m,
+                       scratch);
     for (size_t i = 0; i < n; i++)
         nodes[i] = n2_entry_node(queue->entries[i]);
     n2_link_write(in, node, level, nodes, n);

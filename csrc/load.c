@@ -63,19 +63,18 @@ static int make_index(struct n2_index **index, const struct n2_header *h)
     graph->n_upper = h->n_upper;
     graph->entry = h->entry_height ? (uint64_t)h->entry_height << 32 | h->entry_node : 0;
     graph->settled = h->settled != 0;
-    graph->reach = h->reach;
     memcpy(graph->n_level, h->n_level, sizeof(h->n_level));
     if (h->n_axes) {
         struct n2_space *space = &(*index)->space;
-        status = n2_space_init(space, h->dim + (h->metric == N2_DOT), h->n_axes,
+        status = n2_space_init(space, h->dim, h->n_axes,
                                h->sketched ? n2_sketch_bytes(h->n_axes, h->M0) : 0, h->n_nodes);
         if (status) {
             n2_free(*index);
             return status;
         }
+        space->of_products = h->metric == N2_DOT;
         space->unit = h->unit;
         space->shrink = h->shrink;
-        space->reach = h->space_reach;
         space->scale = h->scale;
     }
     (*index)->space.n_trained = h->n_trained;

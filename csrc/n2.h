@@ -113,8 +113,8 @@ enum n2_merging {
 /* What builds and searches compare while they walk through the graph. The nearest that a walk finds
  * are always ranked by the vectors themselves. */
 enum n2_navigation {
-    N2_NAVIGATE_AUTO = 1,   /* codes, unless the metric is dot or a sample of the vectors shows them
-                               to be too coarse */
+    N2_NAVIGATE_AUTO = 1,   /* codes, unless they would be no smaller than the vectors (of less than
+                               16 dimensions) or a sample shows them to be too coarse */
     N2_NAVIGATE_CODES = 2,  /* codes wherever there can be some: a byte for each of at most 512
                                directions in which the vectors vary most */
     N2_NAVIGATE_VECTORS = 3 /* the vectors: a slower build and slower searches, less memory */
@@ -236,7 +236,7 @@ struct n2_search_options {
     float recall; /* without ef, the share of the true neighbours to be found, 0..1; 0 = default:
                      0.95, for k below 10 what finds that of 10. What it takes was measured by the
                      last large build, on vectors like those of the index; where none did (few
-                     vectors, or dot without codes) the beam is 200 + 4 k wide */
+                     vectors) the beam is 200 + 4 k wide */
     int32_t threads; /* of a batch: 1..N2_MAX_THREADS; 0 = as many as there are processors */
 };
 

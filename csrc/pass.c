@@ -20,6 +20,9 @@ void n2_pass_aim(struct n2_build *build, struct n2_graph *graph, struct n2_undo 
     const struct n2_index *index = build->index;
     const struct n2_space *space = n2_pass_space(build);
     bool sketched = graph == &index->graph; /* whose links sketches follow */
+    /* A full row costs no more where sketches choose from it. Under dot, searches of 100,000 GloVe
+     * vectors that were not normalised found as much in 0.53 of the time. */
+    bool fills = space->sketches.base || index->store.metric == N2_DOT;
     build->inserter = (struct n2_inserter){
         .view = {.store = &index->store,
                  .space = space->n_axes ? space : NULL,
@@ -37,9 +40,8 @@ void n2_pass_aim(struct n2_build *build, struct n2_graph *graph, struct n2_undo 
                      sketched && build->retrains && index->space.sketches.base ? &index->space
                                                                                : NULL},
         .selection = index->selection,
-        .selection0 = index->selection == N2_HEURISTIC && space->sketches.base
-                          ? N2_HEURISTIC_KEEP_PRUNED
-                          : index->selection,
+        .selection0 =
+            index->selection == N2_HEURISTIC && fills ? N2_HEURISTIC_KEEP_PRUNED : index->selection,
         .ef_construction = index->ef_construction,
         .stretch = space->growth,
         .cancel = &build->cancel,
@@ -110,7 +112,6 @@ static void copy_before(struct n2_build *build, struct n2_graph *second)
     second->n_upper = before->n_upper;
     second->n_linked = before->n_linked;
     second->n_rows = build->n_nodes;
-    second->reach = graph->reach;
 }
 
 static int begin_second_pass(struct n2_build *build)
@@ -199,7 +200,7 @@ static int finish(struct n2_build *build)
         }
         if (build->n_held > 0)
             index->tuning = build->tuning;
-        if (build->shrink > 0)
+        if (build->shrink != 0)
             index->space.shrink = build->shrink;
         n2_gate_open(&index->gate);
     }

@@ -48,8 +48,8 @@ N2_INLINE uint32_t n2_entry_node(uint64_t entry)
  * nearest stand out, many where they do not (distance-adaptive beam search, arXiv 2505.15636). */
 struct n2_beam {
     size_t width;  /* ef: candidates kept */
-    size_t rank;   /* the candidate, counted from 1, that the bound is a multiple of */
-    float stretch; /* that multiple, of squared distances; 0: there is no bound */
+    size_t rank;   /* the candidate, counted from 1, that sets the bound; 0: there is none */
+    float stretch; /* how far behind it the bound lies (n2_view_stretch) */
 };
 
 struct n2_queue {

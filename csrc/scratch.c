@@ -12,22 +12,23 @@ static struct n2_scratch *make(size_t dim)
     if (!s)
         return NULL;
     s->dim = dim;
-    s->query = n2_alloc(dim, sizeof(float));
-    s->centre = n2_alloc(dim, sizeof(float));
-    s->coordinates = n2_alloc(n2_space_width(dim + 1), sizeof(int16_t));
+    s->query = n2_alloc(n2_space_floats(dim), sizeof(float));
+    s->centre = n2_alloc(n2_space_floats(dim), sizeof(float));
+    s->coordinates = n2_alloc(n2_space_width(dim), sizeof(int16_t));
     s->code = n2_alloc(1, N2_MAX_AXES);
     s->ask = n2_alloc(1, sizeof(*s->ask));
+    s->lengths = n2_alloc(N2_MAX_DEGREE, sizeof(float));
     s->nodes = n2_alloc(N2_MAX_DEGREE, sizeof(uint32_t));
     s->keys = n2_alloc(N2_MAX_DEGREE, sizeof(uint32_t));
     s->visited.seen = n2_alloc(N2_VISITED_REMEMBERED, sizeof(uint32_t));
-    if (!s->query || !s->centre || !s->coordinates || !s->code || !s->ask || !s->nodes ||
-        !s->keys || !s->visited.seen) {
+    if (!s->query || !s->centre || !s->coordinates || !s->code || !s->ask || !s->lengths ||
+        !s->nodes || !s->keys || !s->visited.seen) {
         n2_scratch_free(s);
         return NULL;
     }
-    s->n_bytes = sizeof(*s) + 2 * dim * sizeof(float) + n2_space_width(dim + 1) * sizeof(int16_t) +
-                 N2_MAX_AXES + sizeof(*s->ask) +
-                 (2 * N2_MAX_DEGREE + N2_VISITED_REMEMBERED) * sizeof(uint32_t);
+    s->n_bytes = sizeof(*s) + 2 * n2_space_floats(dim) * sizeof(float) +
+                 n2_space_width(dim) * sizeof(int16_t) + N2_MAX_AXES + sizeof(*s->ask) +
+                 (3 * N2_MAX_DEGREE + N2_VISITED_REMEMBERED) * sizeof(uint32_t);
     return s;
 }
 
@@ -84,6 +85,7 @@ void n2_scratch_free(struct n2_scratch *s)
     n2_alloc_free(s->coordinates);
     n2_alloc_free(s->code);
     n2_alloc_free(s->ask);
+    n2_alloc_free(s->lengths);
     n2_alloc_free(s->nodes);
     n2_alloc_free(s->keys);
     n2_alloc_free(s);

@@ -104,11 +104,13 @@ struct n2_beam n2_search_beam(const struct n2_view *view, size_t k, uint64_t ef,
                               float *measured)
 {
     struct n2_beam beam = {ef ? ef : DEFAULT_EF(k), 0, 0};
+    int32_t metric = view->store->metric;
     *measured = (float)beam.width * SCAN_PER_PLACE;
     if (!ef && view->tuning && recall > 0)
-        beam = n2_tune_beam(view->tuning, k, recall, measured);
+        beam = n2_tune_beam(view->tuning, metric, k, recall, measured);
     else if (!ef && view->tuning) {
-        beam = n2_tune_beam(view->tuning, n2_max(k, DEFAULT_LEAST_K), DEFAULT_RECALL, measured);
+        beam = n2_tune_beam(view->tuning, metric, n2_max(k, DEFAULT_LEAST_K), DEFAULT_RECALL,
+                            measured);
         float in_cache = (float)SCANNED_BYTES / (float)view->store->vectors.stride;
         *measured = *measured > in_cache ? *measured : in_cache;
     }
@@ -132,9 +134,8 @@ static void rank(const struct n2_view *view, const struct n2_probe *probe, bool 
             nodes[j] = n2_entry_node(queue->entries[i + j]);
         uint64_t bound = n2_heap_bound(&scratch->heap);
         if (bound != UINT64_MAX) {
-            float nearest = ((float)n2_entry_key(queue->entries[i]) - n2_space_noise(view->space)) *
-                            view->space->shrink;
-            if (nearest > n2_space_square(view->space, view->store, probe, (uint32_t)(bound >> 32)))
+            uint32_t nearest = n2_entry_key(queue->entries[i]), worst = (uint32_t)(bound >> 32);
+            if (n2_space_excludes(view->space, view->store, probe, nearest, worst))
                 break;
         }
         for (size_t j = 0; j < n; j++)
@@ -149,7 +150,6 @@ static void rank(const struct n2_view *view, const struct n2_probe *probe, bool 
  */
 static bool encode(const struct n2_view *view, struct n2_probe *probe, struct n2_scratch *scratch)
 {
-    probe->code = scratch->code;
     return n2_space_encode_query(view->space, view->store, view->kernels, probe,
                                  scratch->coordinates,
                                  scratch->code) <= view->space->n_axes / OUTSIDE;
@@ -161,7 +161,7 @@ void n2_search_graph(const struct n2_view *view, struct n2_probe *probe, struct 
     const struct n2_view by_vectors = n2_view_by_vectors(view);
     if (view->space && !encode(view, probe, scratch)) {
         view = &by_vectors;
-        if (beam.stretch > 0) /* which says nothing of such queries */
+        if (beam.rank > 0) /* which says nothing of such queries */
             beam = (struct n2_beam){.width = n2_min(beam.width, DEFAULT_EF(scratch->heap.width))};
     }
     uint64_t start = n2_hnsw_descend(view, probe, view->entry, 0, scratch);

@@ -3,6 +3,8 @@
  */
 #include "sketch.h"
 
+#include <math.h>
+
 #define MIDDLE 64 /* of a code's range */
 
 static void put_bits(struct n2_group *group, size_t n_books, size_t place, const uint8_t *signs)
@@ -32,7 +34,7 @@ void n2_sketch_link(const struct n2_space *space, const struct n2_kernels *kerne
     float square = (float)r.squares;
     float factor = r.lengths ? 2 * square / (float)r.lengths : 0; /* equal codes: no way at all */
     place %= N2_GROUP;
-    group->add[place] = n2_float_half(square + factor * (float)along);
+    group->add[place] = space->of_products ? 0 : n2_float_half(square + factor * (float)along);
     group->factor[place] = n2_float_half(factor);
     put_bits(group, n2_sketch_books(space->n_axes), place, r.signs);
 }
@@ -62,18 +64,25 @@ static int32_t fill_book(const int32_t x[4], uint8_t *book)
     return least;
 }
 
-void n2_sketch_ask(const struct n2_space *space, const uint8_t *code, struct n2_sketch_query *query)
+void n2_sketch_ask(const struct n2_space *space, const struct n2_probe *probe,
+                   struct n2_sketch_query *query)
 {
-    int32_t least = 0, sum = 0;
+    int32_t least = 0, sum = 0, squares = 0;
     query->n_books = n2_sketch_books(space->n_axes);
     query->group_bytes = n2_sketch_group_bytes(space->n_axes);
     for (size_t m = 0; m < query->n_books; m++) {
         int32_t x[4];
         for (size_t i = 0; i < 4; i++) {
-            x[i] = 4 * m + i < space->n_axes ? code[4 * m + i] - MIDDLE : 0;
+            size_t axis = 4 * m + i;
+            x[i] = axis >= space->n_axes ? 0
+                   : space->of_products  ? probe->weights[axis] / 2
+                                         : probe->code[axis] - MIDDLE;
             sum += x[i];
+            squares += x[i] * x[i];
         }
         least += fill_book(x, query->table + m * N2_BOOK);
     }
     query->middle = (float)(2 * least - sum);
+    query->length = sqrtf((float)squares);
+    query->per_product = probe->unit > 0 ? 0.5f / probe->unit : 0;
 }

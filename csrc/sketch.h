@@ -21,7 +21,11 @@
  *
  * Codes are taken from the middle of their range here, so that entries of the table fit a byte. The
  * error's standard deviation is about factor * 0.6 |q - p| for any number of directions: the signs
- * of r hold 2 / pi of its square.
+ * of r hold 2 / pi of its square. Under dot, with w half the weights of the query, which fit too,
+ *
+ *     <w, u> ~ <w, p> + factor / 2 <w, s>,   add = 0
+ *
+ * and |w| is in the place of |q - p|.
  *
  * A sketch is n_groups groups (kernels.h), link i of the row being link i mod 32 of group i / 32;
  * what belongs to no link is zero.
@@ -67,11 +71,14 @@ void n2_sketch_row(const struct n2_space *space, const struct n2_kernels *kernel
 /* What a query asks sketches with. */
 struct n2_sketch_query {
     size_t n_books, group_bytes;
-    float middle;                             /* <q, s> is twice the sum of entries, and this */
+    float middle;      /* <q, s> is twice the sum of entries, and this */
+    float length;      /* of what the table is made of; under dot |w| */
+    float per_product; /* under dot: what estimates are of a difference of 1 between distances; 0:
+                          there are none */
     uint8_t table[N2_MAX_AXES / 4 * N2_BOOK]; /* in use: n_books books */
 };
 
-void n2_sketch_ask(const struct n2_space *space, const uint8_t *code,
+void n2_sketch_ask(const struct n2_space *space, const struct n2_probe *probe,
                    struct n2_sketch_query *query);
 
 #endif

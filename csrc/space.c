@@ -41,24 +41,31 @@ void n2_space_release(struct n2_space *space)
     memset(space, 0, sizeof(*space));
 }
 
-/* Encodes vector[] times `factor`, under dot with `extra` as the coordinate more. */
-static size_t encode(const struct n2_space *space, const struct n2_kernels *kernels,
-                     const float *vector, float factor, float extra, int16_t *buffer, uint8_t *code)
+/* The products of vector[] times `factor` with the directions, in units. */
+static void project(const struct n2_space *space, const struct n2_kernels *kernels,
+                    const float *vector, float factor, int16_t *buffer, float *out)
 {
     const float *means = (const float *)(const void *)space->means.base;
     const float *scales = (const float *)(const void *)space->scales.base;
     const int8_t *axes = (const int8_t *)space->axes.base;
-    size_t n = space->reach > 0 ? space->dim - 1 : space->dim, width = n2_space_width(space->dim);
-    float limit = n2_space_limit(space->dim);
-    kernels->quantise(vector, factor, means, space->scale, limit, n, buffer);
-    if (space->reach > 0)
-        buffer[n] = n2_quantise_one(extra, 1, means[n], space->scale, limit);
+    size_t width = n2_space_width(space->dim);
+    kernels->quantise(vector, factor, means, space->scale, n2_space_limit(space->dim), space->dim,
+                      buffer);
     memset(buffer + space->dim, 0, (width - space->dim) * sizeof(*buffer));
     int32_t products[N2_MAX_AXES];
     kernels->project(buffer, axes, width, space->n_axes, products);
+    for (size_t i = 0; i < space->n_axes; i++)
+        out[i] = (float)products[i] * scales[i];
+}
+
+static size_t encode(const struct n2_space *space, const struct n2_kernels *kernels,
+                     const float *vector, float factor, int16_t *buffer, uint8_t *code)
+{
+    float image[N2_MAX_AXES];
+    project(space, kernels, vector, factor, buffer, image);
     size_t n_outside = 0;
     for (size_t i = 0; i < space->n_axes; i++) {
-        float x = (float)products[i] * scales[i] + N2_CODE_MAX / 2.0f;
+        float x = image[i] + N2_CODE_MAX / 2.0f;
         float inside = x > 0 ? x < N2_CODE_MAX ? x : N2_CODE_MAX : 0; /* NaN becomes 0 */
         n_outside += inside != x;
         code[i] = (uint8_t)(inside + 0.5f);
@@ -73,32 +80,93 @@ size_t n2_space_encode_node(const struct n2_space *space, const struct n2_store 
 {
     const float *row = n2_store_vector(store, node);
     float factor = store->metric == N2_ANGULAR ? row[store->dim] : 1;
-    float extra = store->metric == N2_DOT ? n2_store_lift(space->reach, row[store->dim]) : 0;
-    return encode(space, kernels, row, factor, extra, buffer, code);
+    return encode(space, kernels, row, factor, buffer, code);
+}
+
+static float largest_of(const float *x, size_t n)
+{
+    float largest = 0;
+    for (size_t i = 0; i < n; i++)
+        largest = fabsf(x[i]) > largest ? fabsf(x[i]) : largest;
+    return largest;
+}
+
+/* Only the direction of a query matters to its weights: its coordinates are made as large as there
+ * is room for. */
+static void weigh_query(const struct n2_space *space, const struct n2_kernels *kernels,
+                        struct n2_probe *probe, int16_t *buffer, int8_t *weights)
+{
+    float image[N2_MAX_AXES], most = n2_space_limit(space->dim) / space->scale;
+    float factor = most * n2_store_reciprocal(largest_of(probe->vector, space->dim));
+    project(space, kernels, probe->vector, factor, buffer, image);
+    float largest = largest_of(image, space->n_axes), finer = n2_store_reciprocal(largest);
+    memset(weights, 0, n2_space_code_bytes(space->n_axes));
+    int32_t sum = 0;
+    for (size_t i = 0; i < space->n_axes; i++) {
+        weights[i] = (int8_t)lrintf(image[i] * finer * N2_CODE_MAX);
+        sum += weights[i];
+    }
+    probe->weights = weights;
+    probe->centre = N2_CODE_MAX * sum;
+    probe->unit =
+        factor > 0 ? space->unit / factor * (space->unit * largest / (2 * N2_CODE_MAX)) : 0;
+}
+
+void n2_space_weigh(const struct n2_space *space, const uint8_t *code, int8_t *weights,
+                    struct n2_probe *probe)
+{
+    int32_t sum = 0, squares = 0;
+    for (size_t i = 0; i < space->n_axes; i++) {
+        int32_t twice = 2 * code[i] - N2_CODE_MAX; /* what it is away from the middle */
+        weights[i] = (int8_t)twice;
+        sum += twice;
+        squares += twice * twice;
+    }
+    memset(weights + space->n_axes, 0, space->codes.stride - space->n_axes);
+    float half = space->unit / 2, length = sqrtf((float)squares) * half;
+    *probe = (struct n2_probe){.norm = 1, .length = length, .weights = weights};
+    probe->centre = N2_CODE_MAX * sum;
+    probe->unit = half * n2_store_reciprocal(length) * half;
 }
 
 size_t n2_space_encode_query(const struct n2_space *space, const struct n2_store *store,
-                             const struct n2_kernels *kernels, const struct n2_probe *probe,
-                             int16_t *buffer, uint8_t *code)
+                             const struct n2_kernels *kernels, struct n2_probe *probe,
+                             int16_t *buffer, void *code)
 {
-    /* Under dot the order of results does not depend on the query's length: it gets that of all
-     * others, R. */
-    float factor = store->metric == N2_DOT && probe->norm > 0 ? space->reach / probe->norm : 1;
-    return encode(space, kernels, probe->vector, factor, 0, buffer, code);
+    if (store->metric == N2_DOT) {
+        weigh_query(space, kernels, probe, buffer, code);
+        return 0;
+    }
+    probe->code = code;
+    return encode(space, kernels, probe->vector, 1, buffer, code);
 }
 
-float n2_space_square(const struct n2_space *space, const struct n2_store *store,
-                      const struct n2_probe *probe, uint32_t key)
+/* The squared distance between vectors, in units of codes, that a key of store.h stands for. */
+static float square_of(const struct n2_space *space, const struct n2_store *store, uint32_t key)
 {
-    float distance = n2_key_distance(key), unit = 1 / (space->unit * space->unit);
-    switch (store->metric) {
-    case N2_ANGULAR:
-        return 2 * distance * unit;
-    case N2_L2:
-        return distance * unit;
-    default: { /* |q' - x|^2 = 2 R^2 - 2 q'.x, where q' has length R */
-        float factor = probe->norm > 0 ? space->reach / probe->norm : 1;
-        return 2 * (space->reach * space->reach + distance * factor) * unit;
+    float square = n2_key_distance(key) * (store->metric == N2_ANGULAR ? 2 : 1);
+    return square * (1 / (space->unit * space->unit));
+}
+
+bool n2_space_deviation(const struct n2_space *space, const struct n2_store *store,
+                        const struct n2_probe *probe, uint32_t code_key, uint32_t key,
+                        float *deviation)
+{
+    if (store->metric == N2_DOT) {
+        *deviation =
+            (n2_key_distance(key) - n2_key_distance(code_key)) * n2_store_reciprocal(probe->norm);
+        return true;
     }
-    }
+    float square = square_of(space, store, key);
+    *deviation = code_key > 0 ? square / (float)code_key : 0;
+    return *deviation > 0;
+}
+
+bool n2_space_excludes(const struct n2_space *space, const struct n2_store *store,
+                       const struct n2_probe *probe, uint32_t code_key, uint32_t key)
+{
+    if (store->metric == N2_DOT)
+        return n2_key_distance(code_key) + space->shrink * probe->norm > n2_key_distance(key);
+    float nearest = ((float)code_key - n2_space_noise(space)) * space->shrink;
+    return nearest > square_of(space, store, key);
 }

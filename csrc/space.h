@@ -3,13 +3,17 @@
  *
  * A code is the image of a vector under an affine map to few dimensions, one byte of 0..127 for
  * each: the squared distance between two codes, a whole number, approximates that between the
- * vectors. The map takes a vector (of length 1 under angular; under dot with the coordinate more of
- * store.h), less the mean of all, to its products with n_axes directions, which are about
- * orthogonal to each other, and rounds them; in whole numbers, so that a code is the same on all
- * processors. train.h chooses the map. The nearest few that are found so are ranked by the vectors
- * themselves (search.h): so results and their distances are exact.
+ * vectors. The map takes a vector (of length 1 under angular), less the mean of all, to its
+ * products with n_axes directions, which are about orthogonal to each other, and rounds them; in
+ * whole numbers, so that a code is the same on all processors. train.h chooses the map. The nearest
+ * few that are found so are ranked by the vectors themselves (search.h): so results and their
+ * distances are exact.
  *
- *   means    coordinate -> mean (float)
+ * Under dot the map has no mean, and a query becomes weights of one signed byte for each direction:
+ * the weighted sum of a code, less that of a code in the middle of its range, approximates the
+ * product. Keys are those of store.h then.
+ *
+ *   means    coordinate -> mean (float; under dot 0)
  *   axes     direction -> its coordinates times a factor (int8), zeros behind them
  *   scales   direction -> what makes a product with it a number of units (float)
  *   codes    node -> code
@@ -21,15 +25,16 @@
 #include "store.h"
 
 struct n2_space {
-    size_t dim;         /* coordinates of a direction: those of a vector, under dot one more */
+    size_t dim;         /* coordinates of a direction, and of a vector */
     size_t n_axes;      /* 0: there is no space */
+    bool of_products;   /* under dot */
     uint32_t n_trained; /* nodes there were when the map was chosen, or none; 0: not yet */
     float unit;         /* the length that a difference of 1 in one byte stands for */
-    float shrink; /* vectors that are near are hardly ever nearer than this times their codes */
-    float reach;  /* R of store.h under dot, else 0 */
-    float scale;  /* of coordinates, before they are rounded to numbers of 16 bits */
+    float shrink;       /* what n2_space_deviation hardly ever is below, of vectors that are near */
+    float scale;        /* of coordinates, before they are rounded to numbers of 16 bits */
     float growth; /* of distances: that of the tenth neighbour over that of the first, typically;
-                     known after training, even without a space */
+                     under dot the difference of their products with a query of length 1. Known
+                     after training, even without a space */
     struct n2_column means, axes, scales, codes;
     struct n2_column sketches; /* all zero: there are none */
 };
@@ -38,6 +43,12 @@ struct n2_space {
 N2_INLINE size_t n2_space_width(size_t dim)
 {
     return n2_round_up(dim, N2_ROW_UNIT);
+}
+
+/* Floats that a probe may need: its vector's, or as many bytes as it has weights. */
+N2_INLINE size_t n2_space_floats(size_t dim)
+{
+    return n2_max(dim, N2_MAX_AXES / sizeof(float));
 }
 
 /* What coordinates of 16 bits are bounded by, so that no product leaves 32 bits. */
@@ -85,13 +96,46 @@ size_t n2_space_encode_node(const struct n2_space *space, const struct n2_store 
                             const struct n2_kernels *kernels, uint32_t node, int16_t *buffer,
                             uint8_t *code);
 
-/* Encodes the vector of a search's probe; returns the same. */
+/* Encodes the vector of a search's probe, into `code` or, under dot, as weights in it, where the
+ * probe is made to point; returns the same. */
 size_t n2_space_encode_query(const struct n2_space *space, const struct n2_store *store,
-                             const struct n2_kernels *kernels, const struct n2_probe *probe,
-                             int16_t *buffer, uint8_t *code);
+                             const struct n2_kernels *kernels, struct n2_probe *probe,
+                             int16_t *buffer, void *code);
 
-/* The squared distance between vectors, in units of codes, that a key of store.h stands for. */
-float n2_space_square(const struct n2_space *space, const struct n2_store *store,
-                      const struct n2_probe *probe, uint32_t key);
+/* Prepares a code for products with others, under dot. `weights` has room for its bytes. */
+void n2_space_weigh(const struct n2_space *space, const uint8_t *code, int8_t *weights,
+                    struct n2_probe *probe);
+
+/* The key under dot of a weighted sum. */
+N2_INLINE uint32_t n2_space_product_key(const struct n2_probe *probe, int32_t sum)
+{
+    return n2_key(0 - (float)(2 * sum - probe->centre) * probe->unit);
+}
+
+/* keys[i] = key of the distance from the probe to the code of nodes[i], for i < n. */
+N2_INLINE void n2_space_keys(const struct n2_space *space, const struct n2_kernels *kernels,
+                             const struct n2_probe *probe, const uint32_t *nodes, size_t n,
+                             uint32_t *keys)
+{
+    if (probe->code) {
+        kernels->code(probe->code, space->codes.base, space->codes.stride, nodes, n, keys);
+        return;
+    }
+    int32_t *sums = (int32_t *)keys; /* in place */
+    kernels->weigh(probe->weights, space->codes.base, space->codes.stride, nodes, n, sums);
+    for (size_t i = 0; i < n; i++)
+        keys[i] = n2_space_product_key(probe, sums[i]);
+}
+
+/* How the key that a code has deviates from `key`, which the vector has: the ratio of the squared
+ * distances; under dot what is to be added to the distance, for a query of length 1. Sets
+ * *deviation; false if there is none. */
+bool n2_space_deviation(const struct n2_space *space, const struct n2_store *store,
+                        const struct n2_probe *probe, uint32_t code_key, uint32_t key,
+                        float *deviation);
+
+/* Whether a vector whose code has that key is hardly ever nearer than one whose own is `key`. */
+bool n2_space_excludes(const struct n2_space *space, const struct n2_store *store,
+                       const struct n2_probe *probe, uint32_t code_key, uint32_t key);
 
 #endif

@@ -91,30 +91,24 @@ static void scale(const float *vector, float factor, size_t dim, float *out)
 void n2_store_probe_query(const struct n2_store *store, const float *query, double norm,
                           float *buffer, struct n2_probe *probe)
 {
-    *probe = (struct n2_probe){.vector = query, .norm = (float)norm};
+    *probe = (struct n2_probe){.vector = query, .norm = (float)norm, .factor = 1};
     if (store->metric == N2_ANGULAR) {
         scale(query, (float)(1 / norm), store->dim, buffer);
         probe->vector = buffer;
     }
 }
 
-float n2_store_lift(float reach, float norm)
-{
-    float square = reach * reach - norm * norm; /* rounding may leave less than nothing */
-    return square > 0 ? sqrtf(square) : 0;
-}
-
-void n2_store_probe_node(const struct n2_store *store, uint32_t node, float reach, float *buffer,
+void n2_store_probe_node(const struct n2_store *store, uint32_t node, float *buffer,
                          struct n2_probe *probe)
 {
     const float *row = n2_store_vector(store, node);
-    *probe = (struct n2_probe){.vector = row};
+    *probe = (struct n2_probe){.vector = row, .norm = 1};
     if (store->metric == N2_ANGULAR) {
         scale(row, row[store->dim], store->dim, buffer);
         probe->vector = buffer;
     } else if (store->metric == N2_DOT) {
-        probe->extra = n2_store_lift(reach, row[store->dim]);
-        probe->reach = reach;
+        probe->length = row[store->dim];
+        probe->factor = n2_store_reciprocal(probe->length);
     }
 }
 
@@ -128,18 +122,10 @@ static void angular_keys(const struct n2_store *store, const float *dot, const u
     }
 }
 
-static void dot_keys(const struct n2_store *store, const struct n2_probe *probe, const float *dot,
-                     const uint32_t *nodes, size_t n, uint32_t *keys)
+static void dot_keys(float factor, const float *dot, size_t n, uint32_t *keys)
 {
-    if (probe->extra == 0) {
-        for (size_t i = 0; i < n; i++)
-            keys[i] = n2_key(0 - dot[i]); /* 0 - 0 is +0, as n2_key asks */
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        float norm = n2_store_vector(store, nodes[i])[store->dim];
-        keys[i] = n2_key(0 - (dot[i] + probe->extra * n2_store_lift(probe->reach, norm)));
-    }
+    for (size_t i = 0; i < n; i++)
+        keys[i] = n2_key(0 - dot[i] * factor); /* 0 - 0 is +0, as n2_key asks */
 }
 
 #define BLOCK 256 /* floats on the stack */
@@ -156,7 +142,7 @@ void n2_store_keys(const struct n2_store *store, const struct n2_kernels *kernel
         if (store->metric == N2_ANGULAR)
             angular_keys(store, distances, nodes, m, keys);
         else if (store->metric == N2_DOT)
-            dot_keys(store, probe, distances, nodes, m, keys);
+            dot_keys(probe->factor, distances, m, keys);
         else
             for (size_t i = 0; i < m; i++)
                 keys[i] = n2_key(distances[i]);

@@ -10,11 +10,11 @@
  *             are equal bit for bit, form a chain in ascending order that starts at the label
  *
  * Navigation compares keys: unsigned numbers, smaller is nearer (queue.h). For angular and L2 the
- * key is that of the metric's distance. For dot it is that of -(p.q): between two nodes the product
- * is taken with one coordinate more, sqrt(R^2 - |x|^2), where R is the largest norm; that makes all
- * nodes equally long, so that nearest under dot is nearest under L2 (Bachrach et al., "Speeding up
- * the Xbox recommender system", RecSys 2014). The extra coordinate of a query is 0, so a search's
- * key is that of the plain product.
+ * key is that of the metric's distance. For dot it is that of -(p.q), where p is the query: a node
+ * that takes its place gets length 1, so that its products with others compare with those that a
+ * query in its direction would have, however long it is. The graph so links a node to those that
+ * queries in its direction look for (as ip-NSW does: Morozov and Babenko, "Non-metric similarity
+ * graphs for maximum inner product search", NeurIPS 2018).
  */
 #ifndef N2_STORE_H
 #define N2_STORE_H
@@ -39,10 +39,14 @@ struct n2_store {
 /* A vector prepared for distances to nodes. */
 struct n2_probe {
     const float *vector; /* [dim]; under angular of length 1 */
-    const uint8_t *code; /* for those who navigate by codes (view.h), else NULL */
-    float norm;          /* of a query's vector, as given */
-    float extra;         /* under dot the extra coordinate, else 0 */
-    float reach;         /* under dot R if `extra` is used, else 0 */
+    float norm;          /* of a query's vector, as given; of a node under dot 1 */
+    float factor;        /* under dot: of products */
+    float length;        /* of a node under dot: its norm */
+    /* For those who navigate by codes (space.h). */
+    const uint8_t *code;   /* under angular and L2 */
+    const int8_t *weights; /* under dot: of the bytes of codes */
+    int32_t centre;        /* twice the weighted sum of bytes, less this, times `unit` */
+    float unit;            /* is the product */
 };
 
 int n2_store_init(struct n2_store *store, size_t dim, int32_t metric, size_t n_reserved);
@@ -62,16 +66,13 @@ float n2_store_extra(const struct n2_store *store, double norm);
 void n2_store_put(struct n2_store *store, uint32_t node, uint32_t id, const float *vector,
                   double norm);
 
-/* The extra coordinate under dot of a vector of that norm: sqrt(R^2 - |x|^2), R = reach. */
-float n2_store_lift(float reach, float norm);
-
 /* Prepares a checked query. `buffer` has room for dim floats; the probe may point there or to
  * `query`, which must outlive it. */
 void n2_store_probe_query(const struct n2_store *store, const float *query, double norm,
                           float *buffer, struct n2_probe *probe);
 
-/* Prepares a node's vector, for distances to other nodes. `reach` is R under dot. */
-void n2_store_probe_node(const struct n2_store *store, uint32_t node, float reach, float *buffer,
+/* Prepares a node's vector, for distances to other nodes. `buffer` as above. */
+void n2_store_probe_node(const struct n2_store *store, uint32_t node, float *buffer,
                          struct n2_probe *probe);
 
 /* keys[i] = key of the distance from the probe to nodes[i], for i < n. */
@@ -80,6 +81,12 @@ void n2_store_keys(const struct n2_store *store, const struct n2_kernels *kernel
 
 /* The metric's distance that a search's key stands for. */
 float n2_store_distance(const struct n2_store *store, uint32_t key);
+
+/* What makes a vector of that norm one of length 1; 0 for one of length 0 or nearly so. */
+N2_INLINE float n2_store_reciprocal(float norm)
+{
+    return norm >= 0x1p-100f ? 1 / norm : 0;
+}
 
 N2_INLINE const float *n2_store_vector(const struct n2_store *store, uint32_t node)
 {

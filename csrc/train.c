@@ -25,6 +25,7 @@
 #define UNFIT 100                        /* no more than one in so many may in use, */
 #define SLACK 10                         /* of so many vectors more than there are */
 #define FINE 8                           /* units between a vector and its tenth neighbour */
+#define FINE_PRODUCTS 1                  /* units between its first and tenth products, under dot */
 #define COARSE 5                         /* no more than one in so many may have less */
 #define LOW_SHARE 50                     /* one in so many is nearer than `shrink` says */
 #define RANGE 63.5f                      /* of a byte, from its middle */
@@ -35,7 +36,7 @@ struct sample {
     const struct n2_training *training;
     size_t n, dim;
     float *vectors;     /* [n][dim], less their mean */
-    float *mean;        /* [dim] */
+    float *mean;        /* [dim]; under dot 0 */
     uint32_t *nodes;    /* [n] where they come from */
     uint32_t *counting; /* [n] 0, 1, 2, ... */
     float *axes;        /* [n_axes][dim] */
@@ -57,6 +58,24 @@ static size_t query_row(const struct sample *s, size_t query)
     return query * s->n / QUERIES;
 }
 
+static bool is_dot(const struct sample *s)
+{
+    return s->training->store->metric == N2_DOT;
+}
+
+/* estimates[i] += what the numbers at..at + n - 1 of rows[s->n][width] tell of the distance between
+ * row i and that of the query: the squared distance, or less the product. */
+static void add_estimates(const struct sample *s, size_t query, const float *rows, size_t width,
+                          size_t at, size_t n, float *estimates)
+{
+    const struct n2_kernels *kernels = s->training->kernels;
+    const float *row = rows + query_row(s, query) * width + at;
+    float part[SAMPLE];
+    (is_dot(s) ? kernels->dot : kernels->l2)(row, rows + at, width, s->counting, s->n, n, part);
+    for (size_t i = 0; i < s->n; i++)
+        estimates[i] += is_dot(s) ? -part[i] : part[i];
+}
+
 /* Copies a vector as the space sees it. */
 static void copy_vector(const struct n2_training *t, uint32_t node, float *out)
 {
@@ -65,8 +84,6 @@ static void copy_vector(const struct n2_training *t, uint32_t node, float *out)
     float factor = store->metric == N2_ANGULAR ? row[store->dim] : 1;
     for (size_t i = 0; i < store->dim; i++)
         out[i] = row[i] * factor;
-    if (store->metric == N2_DOT)
-        out[store->dim] = n2_store_lift(t->reach, row[store->dim]);
 }
 
 /* Fills the sample with vectors from all over the index, duplicates left out. */
@@ -81,7 +98,8 @@ static void fill(struct sample *s, size_t room)
             copy_vector(t, node, s->vectors + s->n++ * s->dim);
         }
     }
-    for (size_t i = 0; i < s->dim; i++) {
+    memset(s->mean, 0, s->dim * sizeof(float));
+    for (size_t i = 0; i < s->dim && !is_dot(s); i++) {
         double sum = 0;
         for (size_t j = 0; j < s->n; j++)
             sum += (double)s->vectors[j * s->dim + i];
@@ -100,8 +118,8 @@ static void find_near(void *context, size_t begin, size_t end, int worker)
         size_t self = query_row(s, q), n_near = 0;
         float *squares = s->squares + q * s->n, *best = s->near_squares + q * NEAREST;
         uint32_t *near = s->near + q * NEAREST;
-        s->training->kernels->l2(s->vectors + self * s->dim, s->vectors, s->dim, s->counting, s->n,
-                                 s->dim, squares);
+        memset(squares, 0, s->n * sizeof(*squares));
+        add_estimates(s, q, s->vectors, s->dim, 0, s->dim, squares);
         for (uint32_t i = 0; i < s->n; i++) {
             if (i == self || (n_near == NEAREST && squares[i] >= best[NEAREST - 1]))
                 continue;
@@ -135,20 +153,35 @@ static void try_axes(void *context, size_t begin, size_t end, int worker)
 {
     (void)worker;
     struct sample *s = context;
-    float part[SAMPLE];
     for (size_t q = begin; q < end && !N2_LOAD(s->training->cancel); q++) {
         float *estimates = s->squares + q * s->n;
-        const float *image = s->images + query_row(s, q) * s->n_axes;
         memset(estimates, 0, s->n * sizeof(*estimates));
         for (size_t at = 0; at < s->n_axes; at += N2_CODE_UNIT) {
-            s->training->kernels->l2(image + at, s->images + at, s->n_axes, s->counting, s->n,
-                                     n2_min(N2_CODE_UNIT, s->n_axes - at), part);
-            for (size_t i = 0; i < s->n; i++)
-                estimates[i] += part[i];
+            size_t n = n2_min(N2_CODE_UNIT, s->n_axes - at);
+            add_estimates(s, q, s->images, s->n_axes, at, n, estimates);
             s->found[q * (N2_MAX_AXES / N2_CODE_UNIT) + at / N2_CODE_UNIT] =
                 share_found(s, q, estimates);
         }
     }
+}
+
+/* Prepares the code of a query for others. */
+static void probe_code(const struct sample *s, size_t query, int8_t *weights,
+                       struct n2_probe *probe)
+{
+    const uint8_t *code = s->codes + query_row(s, query) * s->space->codes.stride;
+    *probe = (struct n2_probe){.code = code};
+    if (is_dot(s))
+        n2_space_weigh(s->space, code, weights, probe);
+}
+
+/* keys[i] = key of the distance from the probe to the code of row rows[i] of the sample. */
+static void code_keys(const struct sample *s, const struct n2_probe *probe, const uint32_t *rows,
+                      size_t n, uint32_t *keys)
+{
+    struct n2_space space = *s->space;
+    space.codes.base = s->codes; /* instead of those of the nodes */
+    n2_space_keys(&space, s->training->kernels, probe, rows, n, keys);
 }
 
 /* The same with codes, of which there is one length only. */
@@ -156,14 +189,15 @@ static void try_codes(void *context, size_t begin, size_t end, int worker)
 {
     (void)worker;
     struct sample *s = context;
-    size_t bytes = n2_space_code_bytes(s->n_axes);
-    uint32_t part[SAMPLE];
+    uint32_t keys[SAMPLE];
     for (size_t q = begin; q < end && !N2_LOAD(s->training->cancel); q++) {
         float *estimates = s->squares + q * s->n;
-        s->training->kernels->code(s->codes + query_row(s, q) * bytes, s->codes, bytes, s->counting,
-                                   s->n, part);
+        struct n2_probe probe;
+        int8_t weights[N2_MAX_AXES];
+        probe_code(s, q, weights, &probe);
+        code_keys(s, &probe, s->counting, s->n, keys);
         for (size_t i = 0; i < s->n; i++)
-            estimates[i] = (float)part[i];
+            estimates[i] = is_dot(s) ? n2_key_distance(keys[i]) : (float)keys[i];
         s->found[q * (N2_MAX_AXES / N2_CODE_UNIT)] = share_found(s, q, estimates);
     }
 }
@@ -248,7 +282,32 @@ static float choose_unit(struct sample *s)
     for (size_t i = 0; i < n; i++)
         s->words[i] = n2_key(fabsf(s->images[i * all / n]));
     sort_floats(s, n);
-    return n2_key_distance((uint32_t)s->words[n - 1 - n / CLIPPED]) / RANGE;
+    size_t clipped = is_dot(s) ? 0 : n / CLIPPED; /* the longest vectors matter most under dot */
+    return n2_key_distance((uint32_t)s->words[n - 1 - clipped]) / RANGE;
+}
+
+/* What makes a query one of length 1, under dot. */
+static float unit_factor(const struct sample *s, size_t query)
+{
+    const struct n2_store *store = s->training->store;
+    uint32_t node = s->nodes[query_row(s, query)];
+    return is_dot(s) ? n2_store_reciprocal(n2_store_vector(store, node)[store->dim]) : 1;
+}
+
+/* The distance of the last of NEAREST neighbours over that of the first, or under dot how much
+ * less the product with a query of length 1 is: that of `share` of the queries. */
+static float measure_growth(struct sample *s, size_t share)
+{
+    size_t n = 0;
+    for (size_t q = 0; q < QUERIES; q++) {
+        float near = s->near_squares[q * NEAREST], far = s->near_squares[(q + 1) * NEAREST - 1];
+        if (is_dot(s))
+            s->words[n++] = n2_key((far - near) * unit_factor(s, q));
+        else if (near > 0)
+            s->words[n++] = n2_key(sqrtf(far / near));
+    }
+    sort_floats(s, n);
+    return n ? n2_key_distance((uint32_t)s->words[n / share]) : 0;
 }
 
 /* The number of dimensions in which distances to neighbours grow, typically; 0 if none can be told.
@@ -269,6 +328,8 @@ static double measure_dimension(struct sample *s)
  * has among all vectors, which is less than within the sample. */
 static bool fine_enough(struct sample *s)
 {
+    if (is_dot(s))
+        return measure_growth(s, COARSE) >= FINE_PRODUCTS * s->unit;
     double dimension = measure_dimension(s);
     double closer = dimension > 0 ? pow((double)s->n / s->training->n_nodes, 1 / dimension) : 1;
     size_t n = 0;
@@ -281,30 +342,24 @@ static bool fine_enough(struct sample *s)
     return n > 0 && n2_key_distance((uint32_t)s->words[n / COARSE]) >= FINE * s->unit;
 }
 
-/* The distance of the last of NEAREST neighbours over that of the first: the median. */
-static float measure_growth(struct sample *s)
+/* What the deviation of codes from near vectors is below for one in LOW_SHARE. */
+static float choose_shrink(struct sample *s)
 {
     size_t n = 0;
     for (size_t q = 0; q < QUERIES; q++) {
-        float near = s->near_squares[q * NEAREST], far = s->near_squares[(q + 1) * NEAREST - 1];
-        if (near > 0)
-            s->words[n++] = n2_key(sqrtf(far / near));
-    }
-    sort_floats(s, n);
-    float growth = n ? n2_key_distance((uint32_t)s->words[n / 2]) : 0;
-    return growth > LEAST_GROWTH ? growth : LEAST_GROWTH;
-}
-
-/* The squared distance of near vectors over that of their codes: what one in LOW_SHARE is below. */
-static float choose_shrink(struct sample *s)
-{
-    size_t n = 0, bytes = n2_space_code_bytes(s->n_axes);
-    for (size_t i = 0; i < QUERIES * NEAREST; i++) {
-        uint32_t square;
-        s->training->kernels->code(s->codes + query_row(s, i / NEAREST) * bytes, s->codes, bytes,
-                                   &s->near[i], 1, &square);
-        if (square > 0)
-            s->words[n++] = n2_key(s->near_squares[i] / (s->unit * s->unit) / (float)square);
+        struct n2_probe probe;
+        int8_t weights[N2_MAX_AXES];
+        uint32_t keys[NEAREST];
+        probe_code(s, q, weights, &probe);
+        code_keys(s, &probe, s->near + q * NEAREST, NEAREST, keys);
+        for (size_t i = 0; i < NEAREST; i++) {
+            float deviation, near = s->near_squares[q * NEAREST + i] * unit_factor(s, q);
+            if (s->training->store->metric == N2_ANGULAR)
+                near /= 2; /* which is 1 - p.q for vectors of length 1 */
+            if (n2_space_deviation(s->space, s->training->store, &probe, keys[i], n2_key(near),
+                                   &deviation))
+                s->words[n++] = n2_key(deviation);
+        }
     }
     sort_floats(s, n);
     return n ? n2_key_distance((uint32_t)s->words[n / LOW_SHARE]) : 0;
@@ -332,8 +387,8 @@ static int make_space(const struct sample *s, struct n2_space *space)
     int status = n2_space_init(space, s->dim, s->n_axes, sketched ? sketch_bytes : 0, t->n_nodes);
     if (status)
         return status;
+    space->of_products = is_dot(s);
     space->unit = s->unit;
-    space->reach = t->store->metric == N2_DOT ? t->reach : 0;
     space->scale = choose_scale(s);
     memcpy(space->means.base, s->mean, s->dim * sizeof(float));
     for (size_t j = 0; j < s->n_axes; j++) {
@@ -384,7 +439,11 @@ static int train(struct sample *s, struct n2_space *space)
 {
     const struct n2_training *t = s->training;
     n2_team_for(t->team, QUERIES, 1, find_near, s);
-    s->growth = measure_growth(s);
+    s->growth = measure_growth(s, 2);
+    if (!is_dot(s) && s->growth < LEAST_GROWTH)
+        s->growth = LEAST_GROWTH;
+    if (!t->wanted)
+        return N2_OK;
     float share = 0;
     int status = choose_axes(s, &share);
     if (status || N2_LOAD(t->cancel) || share <= 0)
@@ -399,7 +458,7 @@ static int train(struct sample *s, struct n2_space *space)
 
 int n2_train(const struct n2_training *t, struct n2_space *space)
 {
-    size_t dim = t->store->dim + (t->store->metric == N2_DOT);
+    size_t dim = t->store->dim;
     size_t room = n2_min(n2_min(SAMPLE, SAMPLE_FLOATS / dim), t->n_nodes);
     memset(space, 0, sizeof(*space));
     if (t->n_nodes < LEAST_NODES || room < QUERIES)
@@ -512,7 +571,8 @@ int n2_train_encode(const struct n2_training *t, struct n2_space *space, const u
     if (!N2_LOAD(t->cancel)) {
         n2_sort(words, words + n, n);
         *unfit = e.n_outside > (n + SLACK) * space->n_axes / UNFIT ||
-                 count_shared(words, n) > t->n_nodes / UNFIT || is_coarse(t, space, nodes, n);
+                 count_shared(words, n) > t->n_nodes / UNFIT ||
+                 (t->store->metric != N2_DOT && is_coarse(t, space, nodes, n));
     }
     n2_alloc_free(words);
     return N2_OK;

@@ -22,15 +22,15 @@ struct n2_training {
     struct n2_team *team;
     int16_t **numbers; /* for each thread room for n2_space_width numbers */
     uint32_t n_nodes;
-    float reach; /* R of store.h, under dot */
     uint64_t seed;
     const int32_t *cancel; /* not 0: ends early, without a space */
-    bool forced;           /* there is to be a space even where codes are coarse */
+    bool wanted;           /* there is to be a space, if codes are good enough */
+    bool forced;           /* there is to be one even if they are not */
     int32_t sketch;        /* enum n2_sketch: whether it has sketches */
 };
 
-/* Makes *space a space without codes, or all zero where codes would not do. Runs on the team's
- * leader. Returns 0 or N2_ERR_NO_MEMORY. */
+/* Makes *space a space without codes; one without axes where codes are not wanted or would not do.
+ * Runs on the team's leader. Returns 0 or N2_ERR_NO_MEMORY. */
 int n2_train(const struct n2_training *training, struct n2_space *space);
 
 /* Makes the codes of nodes[n] (NULL: of nodes 0..n-1), for which there is room, in parallel. Sets

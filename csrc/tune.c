@@ -23,12 +23,14 @@
 #define CLOSE 10                /* neighbours whose distances tell the shrink */
 #define LOW_SHARE 10            /* one in so many of them is nearer than it says */
 
-/* Step j is the stretch growth^(quarters[j] / 4). */
+/* Step j is the stretch growth^(quarters[j] / 4); under dot it is growth * quarters[j] / 4. */
 static const uint8_t quarters[N2_TUNE_STEPS] = {0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24};
 
 /* By roots and products, which are the same to the last bit everywhere; powf is not. */
-static float stretch_of(float growth, size_t step)
+static float stretch_of(int32_t metric, float growth, size_t step)
 {
+    if (metric == N2_DOT)
+        return growth * (float)quarters[step] / 4;
     float root = sqrtf(sqrtf(growth)), stretch = 1;
     for (uint8_t i = 0; i < quarters[step]; i++)
         stretch *= root;
@@ -59,21 +61,24 @@ static float between(float at, float next, float step)
 }
 
 /* The stretch, and the distances measured, at a real step of a row. */
-static float stretch_at(const struct n2_tuning *tuning, size_t row, float step, float *measured)
+static float stretch_at(const struct n2_tuning *tuning, int32_t metric, size_t row, float step,
+                        float *measured)
 {
     size_t j = (size_t)step, next = n2_min(j + 1, N2_TUNE_STEPS - 1);
     *measured = between(tuning->measured[row][j], tuning->measured[row][next], step);
-    return between(stretch_of(tuning->growth, j), stretch_of(tuning->growth, next), step);
+    return between(stretch_of(metric, tuning->growth, j), stretch_of(metric, tuning->growth, next),
+                   step);
 }
 
-struct n2_beam n2_tune_beam(const struct n2_tuning *tuning, size_t k, float recall, float *measured)
+struct n2_beam n2_tune_beam(const struct n2_tuning *tuning, int32_t metric, size_t k, float recall,
+                            float *measured)
 {
     size_t row = k < 10 ? 0 : 1;
     float at =
         k >= 100 ? 1 : log10f((float)k) - (float)row; /* 0: at the row's k, 1: at the next's */
     float m[2], s[2];
     for (size_t i = 0; i < 2; i++)
-        s[i] = stretch_at(tuning, row + i, step_of(tuning->recall[row + i], recall), &m[i]);
+        s[i] = stretch_at(tuning, metric, row + i, step_of(tuning->recall[row + i], recall), &m[i]);
     *measured = m[0] + at * (m[1] - m[0]);
     return (struct n2_beam){n2_tune_width(k), k, s[0] + at * (s[1] - s[0])};
 }
@@ -88,15 +93,16 @@ struct tuner {
     size_t n;
     uint64_t *candidates; /* [n][AMONG] nearest by codes, or vectors: heap words of nodes */
     size_t *n_candidates;
-    uint32_t *near; /* [n][NEAREST] keys of the true neighbours, ascending */
-    float *ratios;  /* [n][CLOSE] squared distance over that of codes; 0: none */
+    uint32_t *near;    /* [n][NEAREST] keys of the true neighbours, ascending */
+    float *deviations; /* [n][CLOSE] of codes, see n2_space_deviation */
+    size_t *n_deviations;
     size_t k;
     struct n2_beam beam;
     float *found, *measured; /* [n] of one search each */
 };
 
 /* Prepares a query as searches do. */
-static void probe_of(const struct tuner *t, size_t i, struct n2_scratch *scratch,
+static void probe_of(const struct tuner *t, size_t i, struct n2_scratch *scratch, uint8_t *code,
                      struct n2_probe *probe)
 {
     const struct n2_store *store = t->view.store;
@@ -104,11 +110,9 @@ static void probe_of(const struct tuner *t, size_t i, struct n2_scratch *scratch
     double norm;
     (void)n2_store_check(store, vector, &norm); /* was checked when it was added */
     n2_store_probe_query(store, vector, norm, scratch->query, probe);
-    if (t->view.space) {
+    if (t->view.space)
         (void)n2_space_encode_query(t->view.space, store, t->view.kernels, probe,
-                                    scratch->coordinates, scratch->code);
-        probe->code = scratch->code;
-    }
+                                    scratch->coordinates, code);
 }
 
 /* Finds the true neighbours of queries begin..end-1, at most GROUP. */
@@ -119,12 +123,11 @@ static void find_true(void *context, size_t begin, size_t end, int worker)
     struct n2_scratch *scratch = t->build->scratches[worker];
     uint8_t codes[GROUP][N2_MAX_AXES];
     struct n2_heap heaps[GROUP];
+    struct n2_probe probes[GROUP];
     uint32_t nodes[N2_SCAN_BLOCK], keys[N2_SCAN_BLOCK];
-    struct n2_probe probe;
     for (size_t i = begin; i < end; i++) {
-        probe_of(t, i, scratch, &probe);
+        probe_of(t, i, scratch, codes[i - begin], &probes[i - begin]);
         heaps[i - begin] = (struct n2_heap){t->candidates + i * AMONG, 0, AMONG};
-        memcpy(codes[i - begin], scratch->code, N2_MAX_AXES);
     }
     for (uint32_t from = 0; from < view->n_nodes; from += N2_SCAN_BLOCK) {
         if (N2_LOAD(&t->build->cancel))
@@ -138,11 +141,9 @@ static void find_true(void *context, size_t begin, size_t end, int worker)
         }
         for (size_t i = begin; i < end; i++) {
             struct n2_heap *heap = &heaps[i - begin];
-            if (view->space)
-                probe.code = codes[i - begin];
-            else
-                probe_of(t, i, scratch, &probe);
-            n2_view_keys(view, &probe, nodes, n, keys);
+            if (!view->space) /* they share the room for a vector */
+                probe_of(t, i, scratch, NULL, &probes[i - begin]);
+            n2_view_keys(view, &probes[i - begin], nodes, n, keys);
             for (size_t j = 0; j < n; j++)
                 n2_heap_push(heap, (uint64_t)keys[j] << 32 | nodes[j]);
         }
@@ -162,7 +163,7 @@ static void rank_true(void *context, size_t begin, size_t end, int worker)
     struct n2_scratch *scratch = t->build->scratches[worker];
     for (size_t i = begin; i < end; i++) {
         struct n2_probe probe;
-        probe_of(t, i, scratch, &probe);
+        probe_of(t, i, scratch, scratch->code, &probe);
         uint64_t words[NEAREST];
         struct n2_heap heap = {words, 0, NEAREST};
         for (size_t j = 0; j < t->n_candidates[i]; j++) {
@@ -175,10 +176,9 @@ static void rank_true(void *context, size_t begin, size_t end, int worker)
             t->near[i * NEAREST + j] = (uint32_t)(words[j] >> 32);
         for (size_t j = 0; view->space && j < n2_min(heap.size, CLOSE); j++) {
             uint64_t candidate = t->candidates[i * AMONG + (uint32_t)words[j]];
-            float by_code = (float)(candidate >> 32);
-            float square =
-                n2_space_square(view->space, view->store, &probe, (uint32_t)(words[j] >> 32));
-            t->ratios[i * CLOSE + j] = by_code > 0 && square > 0 ? square / by_code : 0;
+            t->n_deviations[i] += n2_space_deviation(
+                view->space, view->store, &probe, (uint32_t)(candidate >> 32),
+                (uint32_t)(words[j] >> 32), &t->deviations[i * CLOSE + t->n_deviations[i]]);
         }
     }
 }
@@ -190,7 +190,7 @@ static void search(void *context, size_t begin, size_t end, int worker)
     struct n2_scratch *scratch = t->build->scratches[worker];
     for (size_t i = begin; i < end && !N2_LOAD(&t->build->cancel); i++) {
         struct n2_probe probe;
-        probe_of(t, i, scratch, &probe);
+        probe_of(t, i, scratch, scratch->code, &probe);
         scratch->heap.size = 0;
         scratch->heap.width = t->k;
         scratch->n_measured = 0;
@@ -218,7 +218,8 @@ static void measure(struct tuner *t, struct n2_tuning *tuning)
     for (size_t i = 0; i < N2_TUNE_KS; i++, t->k *= 10) {
         size_t j = 0, n = i < N2_TUNE_KS - 1 ? t->n : n2_max(t->n / FEWER, 1);
         for (bool all = false; j < N2_TUNE_STEPS && !all; j++) {
-            t->beam = (struct n2_beam){n2_tune_width(t->k), t->k, stretch_of(tuning->growth, j)};
+            t->beam = (struct n2_beam){n2_tune_width(t->k), t->k,
+                                       stretch_of(t->view.store->metric, tuning->growth, j)};
             n2_team_for(t->build->team, n, 1, search, t);
             tuning->recall[i][j] = mean(t->found, n);
             tuning->measured[i][j] = mean(t->measured, n);
@@ -231,15 +232,14 @@ static void measure(struct tuner *t, struct n2_tuning *tuning)
     }
 }
 
-/* What all but one in LOW_SHARE of the ratios are above. */
+/* What all but one in LOW_SHARE of the deviations are above. */
 static float choose_shrink(const struct tuner *t)
 {
     uint64_t *words = t->candidates; /* no longer needed */
     size_t n = 0;
-    for (size_t i = 0; i < t->n * CLOSE; i++) {
-        if (t->ratios[i] > 0)
-            words[n++] = n2_key(t->ratios[i]);
-    }
+    for (size_t i = 0; i < t->n; i++)
+        for (size_t j = 0; j < t->n_deviations[i]; j++)
+            words[n++] = n2_key(t->deviations[i * CLOSE + j]);
     n2_sort(words, words + n, n);
     return n ? n2_key_distance((uint32_t)words[n / LOW_SHARE]) : 0;
 }
@@ -248,10 +248,9 @@ size_t n2_tune_queries(struct n2_build *build)
 {
     const struct n2_index *index = build->index;
     size_t n_after = index->graph.n_linked + build->n_new;
-    bool bounded = n2_pass_space(build)->n_axes || index->store.metric != N2_DOT;
     size_t n = n2_min(MOST_MEASURED / n2_max(n_after, 1), n_after / NODES_A_QUERY);
     n = n2_min(n2_min(n2_max(n, LEAST_QUERIES), MOST_QUERIES), build->inserter.most);
-    if (!bounded || n2_pass_space(build)->growth <= 0 || build->n_new / 4 < n ||
+    if (n2_pass_space(build)->growth <= 0 || build->n_new / 4 < n ||
         (!build->retrains && n_after - n_after / RETUNE < index->tuning.n_linked))
         return 0;
     return n;
@@ -273,11 +272,13 @@ int n2_tune(struct n2_build *build, const uint32_t *nodes, size_t n, struct n2_t
     t.candidates = n2_alloc(n * AMONG, sizeof(uint64_t));
     t.n_candidates = n2_alloc_zero(n, sizeof(size_t));
     t.near = n2_alloc(n * NEAREST, sizeof(uint32_t));
-    t.ratios = n2_alloc_zero(n * CLOSE, sizeof(float));
+    t.deviations = n2_alloc(n * CLOSE, sizeof(float));
+    t.n_deviations = n2_alloc_zero(n, sizeof(size_t));
     t.found = n2_alloc_zero(n, sizeof(float));
     t.measured = n2_alloc_zero(n, sizeof(float));
     status = N2_ERR_NO_MEMORY;
-    if (t.candidates && t.n_candidates && t.near && t.ratios && t.found && t.measured) {
+    if (t.candidates && t.n_candidates && t.near && t.deviations && t.n_deviations && t.found &&
+        t.measured) {
         memset(tuning, 0, sizeof(*tuning));
         n2_team_for(build->team, n, GROUP, find_true, &t);
         n2_team_for(build->team, n, 1, rank_true, &t);
@@ -291,7 +292,8 @@ int n2_tune(struct n2_build *build, const uint32_t *nodes, size_t n, struct n2_t
     n2_alloc_free(t.candidates);
     n2_alloc_free(t.n_candidates);
     n2_alloc_free(t.near);
-    n2_alloc_free(t.ratios);
+    n2_alloc_free(t.deviations);
+    n2_alloc_free(t.n_deviations);
     n2_alloc_free(t.found);
     n2_alloc_free(t.measured);
     return status;

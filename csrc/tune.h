@@ -13,7 +13,7 @@
 #define N2_TUNE_STEPS 12
 #define N2_TUNE_KS 3 /* k 1, 10, 100 */
 
-/* Element [i][j] is of k = 10^i and step j of tune.c, a power of the growth. */
+/* Element [i][j] is of k = 10^i and step j of tune.c, a power of the growth or a multiple. */
 struct n2_tuning {
     uint32_t n_linked; /* nodes there were; 0: nothing is known */
     float growth;      /* of n2_space, then */
@@ -23,7 +23,7 @@ struct n2_tuning {
 
 /* The beam for k results of that recall, 0 < recall <= 1, and how many distances it will take.
  * There is a tuning. */
-struct n2_beam n2_tune_beam(const struct n2_tuning *tuning, size_t k, float recall,
+struct n2_beam n2_tune_beam(const struct n2_tuning *tuning, int32_t metric, size_t k, float recall,
                             float *measured);
 
 /* The width of such a beam. */

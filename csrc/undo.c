@@ -107,6 +107,5 @@ void n2_undo_restore(struct n2_undo *undo)
     for (int l = 0; l <= N2_MAX_LEVEL; l++)
         N2_STORE(&graph->n_level[l], before->n_level[l]);
     graph->settled = before->settled;
-    graph->reach = before->reach;
     N2_RELEASE(&graph->entry, before->entry);
 }

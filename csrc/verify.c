@@ -204,7 +204,7 @@ static int verify(struct n2_index *index, const volatile int32_t *cancel, const 
     v.seen = n2_alloc_zero(v.n_nodes, sizeof(*v.seen));
     v.marks = n2_alloc_zero(v.n_nodes, sizeof(*v.marks));
     v.taken = n2_alloc_zero(index->graph.n_upper, sizeof(*v.taken));
-    v.numbers = n2_alloc(n2_space_width(index->store.dim + 1), sizeof(int16_t));
+    v.numbers = n2_alloc(n2_space_width(index->store.dim), sizeof(int16_t));
     v.sketch = n2_alloc(1, index->space.sketches.stride);
     if (v.seen && v.marks && v.taken && v.numbers && v.sketch) {
         status = n2_origin_check(index, cancel);

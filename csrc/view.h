@@ -34,14 +34,18 @@ struct n2_view {
     uint64_t entry;           /* of the graph; its node is below n_rows. Builds do not use it */
 };
 
-/* Prepares a node for distances to other nodes. `reach` and `buffer` as in n2_store_probe_node. */
-N2_INLINE void n2_view_probe_node(const struct n2_view *view, uint32_t node, float reach,
-                                  float *buffer, struct n2_probe *probe)
+/* Prepares a node for distances to other nodes. `buffer` has room for n2_space_floats and lasts as
+ * long as the probe. */
+N2_INLINE void n2_view_probe_node(const struct n2_view *view, uint32_t node, float *buffer,
+                                  struct n2_probe *probe)
 {
-    if (view->space)
-        *probe = (struct n2_probe){.code = n2_space_code(view->space, node)};
+    if (!view->space)
+        n2_store_probe_node(view->store, node, buffer, probe);
+    else if (view->store->metric == N2_DOT)
+        n2_space_weigh(view->space, n2_space_code(view->space, node), (int8_t *)(void *)buffer,
+                       probe);
     else
-        n2_store_probe_node(view->store, node, reach, buffer, probe);
+        *probe = (struct n2_probe){.code = n2_space_code(view->space, node)};
 }
 
 /* keys[i] = key of the distance from the probe to nodes[i], for i < n. Keys of codes and of vectors
@@ -50,8 +54,7 @@ N2_INLINE void n2_view_keys(const struct n2_view *view, const struct n2_probe *p
                             const uint32_t *nodes, size_t n, uint32_t *keys)
 {
     if (view->space)
-        view->kernels->code(probe->code, view->space->codes.base, view->space->codes.stride, nodes,
-                            n, keys);
+        n2_space_keys(view->space, view->kernels, probe, nodes, n, keys);
     else
         n2_store_keys(view->store, view->kernels, probe, nodes, n, keys);
 }
@@ -73,17 +76,19 @@ N2_INLINE struct n2_view n2_view_by_vectors(const struct n2_view *view)
     return by_vectors;
 }
 
-/* The key of `stretch` times the squared distance of a key. Keys of products (dot, between vectors)
- * tell no distance: there is no bound for these. */
-N2_INLINE uint32_t n2_view_stretch(const struct n2_view *view, uint32_t key, float stretch)
+/* The key of `stretch` times the squared distance of a key. Products tell no distance: under dot,
+ * that of a product which is less by `stretch` for a query of length 1. */
+N2_INLINE uint32_t n2_view_stretch(const struct n2_view *view, const struct n2_probe *probe,
+                                   uint32_t key, float stretch)
 {
-    if (view->space) {
-        float stretched = (float)key * stretch;
-        if (!n2_view_is_coarse(view, key))
-            stretched += n2_space_noise(view->space);
-        return stretched < 0x1p32f ? (uint32_t)stretched : UINT32_MAX;
-    }
-    return view->store->metric == N2_DOT ? UINT32_MAX : n2_key(n2_key_distance(key) * stretch);
+    if (view->store->metric == N2_DOT)
+        return n2_key(n2_key_distance(key) + stretch * probe->norm);
+    if (!view->space)
+        return n2_key(n2_key_distance(key) * stretch);
+    float stretched = (float)key * stretch;
+    if (!n2_view_is_coarse(view, key))
+        stretched += n2_space_noise(view->space);
+    return stretched < 0x1p32f ? (uint32_t)stretched : UINT32_MAX;
 }
 
 #endif

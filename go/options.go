@@ -76,8 +76,8 @@ const (
 type Navigation int32
 
 const (
-	// NavigateAuto compares codes, unless the metric is dot or a sample of the vectors shows them to
-	// be too coarse. It is the default.
+	// NavigateAuto compares codes, unless they would be no smaller than the vectors (of less than 16
+	// dimensions) or a sample shows them to be too coarse. It is the default.
 	NavigateAuto Navigation = 1
 	// NavigateCodes compares codes wherever there can be some: a byte for each of at most 512
 	// directions in which the vectors vary most.

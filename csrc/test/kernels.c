@@ -301,27 +301,50 @@ static uint64_t code_distance(const uint8_t *a, const uint8_t *b, size_t bytes)
     return (uint64_t)sum;
 }
 
-/* All instruction sets against a plain sum; code, rows and their numbers end where memory ends. */
-static void compare_codes(const uint8_t *code, const uint8_t *codes, size_t bytes,
-                          const uint32_t *nodes, size_t n)
+static int64_t weighted_sum(const int8_t *weights, const uint8_t *code, size_t bytes)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < bytes; i++)
+        sum += (int64_t)weights[i] * code[i];
+    return sum;
+}
+
+/* A weight for each byte of a code: how far it is from the middle of the range, twice. */
+static void weigh(const uint8_t *code, size_t bytes, int8_t *weights)
+{
+    for (size_t i = 0; i < bytes; i++)
+        weights[i] = (int8_t)(2 * code[i] - N2_CODE_MAX);
+}
+
+/* All instruction sets against plain sums; code, weights, rows and their numbers end where memory
+ * ends. */
+static void compare_codes(const uint8_t *code, const int8_t *weights, const uint8_t *codes,
+                          size_t bytes, const uint32_t *nodes, size_t n)
 {
     const uint32_t mark = 0xabad1dea;
     for (size_t k = 0; k < sizeof isas / sizeof *isas; k++) {
         const struct n2_kernels *kernels = n2_kernels_named(isas[k]);
         uint32_t out[MAX_ROWS + 8];
+        int32_t sums[MAX_ROWS + 8];
         if (!kernels)
             continue;
-        for (size_t i = 0; i < MAX_ROWS + 8; i++)
+        for (size_t i = 0; i < MAX_ROWS + 8; i++) {
             out[i] = mark;
+            sums[i] = (int32_t)mark;
+        }
         kernels->code(code, codes, bytes, nodes, n, out);
+        kernels->weigh(weights, codes, bytes, nodes, n, sums);
         for (size_t i = 0; i < n; i++) {
+            int64_t sum = weighted_sum(weights, codes + nodes[i] * bytes, bytes);
+            CHECKF(sums[i] == sum, "%s, %zu bytes, row %zu of %zu: weighs %d instead of %lld",
+                   isas[k], bytes, i, n, sums[i], (long long)sum);
             uint64_t right = code_distance(code, codes + nodes[i] * bytes, bytes);
             CHECKF(out[i] == right, "%s, %zu bytes, row %zu of %zu: %u instead of %llu", isas[k],
                    bytes, i, n, out[i], (unsigned long long)right);
         }
         for (size_t i = n; i < MAX_ROWS + 8; i++)
-            CHECKF(out[i] == mark, "%s, %zu bytes, %zu rows: writes out[%zu]", isas[k], bytes, n,
-                   i);
+            CHECKF(out[i] == mark && sums[i] == (int32_t)mark,
+                   "%s, %zu bytes, %zu rows: writes out[%zu]", isas[k], bytes, n, i);
     }
 }
 
@@ -330,6 +353,7 @@ static void test_codes(void)
     enum { MOST_BYTES = 8 * N2_CODE_UNIT };
     uint64_t rng = test_seed;
     struct guarded query = guarded_make(MOST_BYTES / sizeof(float));
+    struct guarded weighted = guarded_make(MOST_BYTES / sizeof(float));
     struct guarded rows = guarded_make(MAX_ROWS * MOST_BYTES / sizeof(float));
     struct guarded numbers = guarded_make(MAX_ROWS);
     for (size_t bytes = N2_CODE_UNIT; bytes <= MOST_BYTES; bytes += N2_CODE_UNIT) {
@@ -340,15 +364,18 @@ static void test_codes(void)
                 uint32_t *nodes = (uint32_t *)(void *)numbers.end - n;
                 for (size_t i = 0; i < bytes; i++)
                     code[i] = code_byte(&rng, (enum code_values)kind, n % 2);
+                int8_t *weights = (int8_t *)weighted.end - bytes;
+                weigh(code, bytes, weights);
                 for (size_t i = 0; i < n * bytes; i++)
                     codes[i] = code_byte(&rng, (enum code_values)kind, !(n % 2));
                 for (size_t i = 0; i < n; i++) /* the last row among them, some twice */
                     nodes[i] = (uint32_t)(i % 3 == 2 ? rng_below(&rng, n) : n - 1 - i);
-                compare_codes(code, codes, bytes, nodes, n);
+                compare_codes(code, weights, codes, bytes, nodes, n);
             }
         }
     }
     munmap(query.map, query.bytes);
+    munmap(weighted.map, weighted.bytes);
     munmap(rows.map, rows.bytes);
     munmap(numbers.map, numbers.bytes);
 }
@@ -358,13 +385,15 @@ static void test_code_places(void)
 {
     enum { BYTES = 3 * N2_CODE_UNIT };
     uint8_t code[BYTES], codes[3 * BYTES];
+    int8_t weights[BYTES];
     const uint32_t nodes[3] = {2, 0, 1};
     memset(code, 50, sizeof code);
+    weigh(code, BYTES, weights);
     for (size_t at = 0; at < BYTES; at++) {
         memset(codes, 50, sizeof codes);
         codes[at] = 0;
         codes[BYTES + BYTES - 1 - at] = N2_CODE_MAX;
-        compare_codes(code, codes, BYTES, nodes, 3);
+        compare_codes(code, weights, codes, BYTES, nodes, 3);
     }
 }
 

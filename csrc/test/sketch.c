@@ -25,7 +25,7 @@ struct scene {
     struct n2_sketch_query ask;
 };
 
-static bool scene_make(struct scene *s, size_t n_axes, size_t n, uint64_t *rng)
+static bool scene_make(struct scene *s, size_t n_axes, size_t n, bool of_products, uint64_t *rng)
 {
     memset(s, 0, sizeof *s);
     s->kernels = n2_kernels();
@@ -36,6 +36,7 @@ static bool scene_make(struct scene *s, size_t n_axes, size_t n, uint64_t *rng)
         !CHECK_STATUS(0, n2_column_commit(&s->space.codes, n)) ||
         !CHECK_STATUS(0, n2_column_commit(&s->space.sketches, 1)))
         return false;
+    s->space.of_products = of_products;
     for (uint32_t node = 0; node < n; node++)
         for (size_t i = 0; i < n_axes; i++) {
             double x = 64 + 20 * (double)rng_normal(rng);
@@ -79,16 +80,22 @@ static double formula(const struct scene *s, const uint8_t *code, uint32_t node,
     return to_p + squares - factor * along;
 }
 
-/* Whether the sketch says that a link may be nearer than `limit`. */
-static bool is_near(const struct scene *s, const uint8_t *code, uint32_t node, double limit)
+/* Whether the sketch says that the estimate of a link is below `limit`. */
+static bool is_below(const struct scene *s, uint32_t node, double limit)
 {
-    double ignored, to_p = square(s, code, 0, &ignored);
     size_t place = node - 1;
     const unsigned char *sketch = n2_sketch_of(&s->space, 0);
     const struct n2_group *group = (const void *)(sketch + place / N2_GROUP * s->ask.group_bytes);
-    uint32_t near = s->kernels->sketch(s->ask.table, group, s->ask.n_books, s->ask.middle,
-                                       (float)(limit - to_p));
+    uint32_t near =
+        s->kernels->sketch(s->ask.table, group, s->ask.n_books, s->ask.middle, (float)limit);
     return near >> (place % N2_GROUP) & 1;
+}
+
+/* Whether it says that a link may be nearer than `limit`. */
+static bool is_near(const struct scene *s, const uint8_t *code, uint32_t node, double limit)
+{
+    double ignored, to_p = square(s, code, 0, &ignored);
+    return is_below(s, node, limit - to_p);
 }
 
 /* Estimates are those of the formula, within what half a float keeps; right on average, and as
@@ -99,7 +106,7 @@ static void test_estimates(void)
     const size_t axes[] = {1, 3, 4, 17, 64, 100, 128, 511, 512};
     for (size_t a = 0; a < sizeof axes / sizeof *axes; a++) {
         struct scene s;
-        if (!scene_make(&s, axes[a], 41, &rng))
+        if (!scene_make(&s, axes[a], 41, false, &rng))
             return;
         double sum = 0, squares = 0;
         size_t n = 0;
@@ -109,7 +116,7 @@ static void test_estimates(void)
                 code[i] = round == 0   ? (uint8_t)(i % 3 ? 0 : N2_CODE_MAX)
                           : round == 1 ? 0
                                        : n2_space_code(&s.space, (uint32_t)rng_below(&rng, s.n))[i];
-            n2_sketch_ask(&s.space, code, &s.ask);
+            n2_sketch_ask(&s.space, &(struct n2_probe){.code = code}, &s.ask);
             for (uint32_t node = 1; node < s.n; node++) {
                 double along, deviation, true_square = square(&s, code, node, &along);
                 double estimate = formula(&s, code, node, &deviation);
@@ -135,12 +142,77 @@ static void test_estimates(void)
     }
 }
 
+/* What sketch.h says of twice the difference of products with half the weights, between node 0 and
+ * another, its standard deviation, and what is right. */
+static double product_formula(const struct scene *s, const int8_t *weights, uint32_t node,
+                              double *deviation, double *right)
+{
+    const uint8_t *p = n2_space_code(&s->space, 0), *u = n2_space_code(&s->space, node);
+    double squares = 0, lengths = 0, along = 0, of_weights = 0;
+    *right = 0;
+    for (size_t i = 0; i < s->n_axes; i++) {
+        double r = (double)u[i] - p[i], w = weights[i] / 2;
+        squares += r * r;
+        lengths += fabs(r);
+        along += r > 0 ? w : -w;
+        of_weights += w * w;
+        *right -= 2 * w * r;
+    }
+    double factor = lengths > 0 ? 2 * squares / lengths : 0;
+    *deviation = 0.6 * factor * sqrt(of_weights);
+    return -factor * along;
+}
+
+/* The same under dot. */
+static void test_product_estimates(void)
+{
+    uint64_t rng = test_seed;
+    const size_t axes[] = {1, 3, 64, 100, 511, 512};
+    for (size_t a = 0; a < sizeof axes / sizeof *axes; a++) {
+        struct scene s;
+        if (!scene_make(&s, axes[a], 41, true, &rng))
+            return;
+        double sum = 0, squares = 0;
+        size_t n = 0;
+        for (int round = 0; round < 50; round++) {
+            int8_t weights[N2_MAX_AXES] = {0};
+            for (size_t i = 0; i < s.n_axes; i++)
+                weights[i] = (int8_t)(round == 0   ? i % 3 ? -N2_CODE_MAX : N2_CODE_MAX
+                                      : round == 1 ? 0
+                                                   : (int)rng_below(&rng, 255) - N2_CODE_MAX);
+            struct n2_probe probe = {.weights = weights, .unit = 0.25f};
+            n2_sketch_ask(&s.space, &probe, &s.ask);
+            CHECK(s.ask.per_product == 2);
+            for (uint32_t node = 1; node < s.n; node++) {
+                double deviation, right;
+                double estimate = product_formula(&s, weights, node, &deviation, &right);
+                double slack = fabs(estimate) / 200 + 1e-3;
+                CHECKF(is_below(&s, node, estimate + slack), "%zu axes: too far", s.n_axes);
+                CHECKF(!is_below(&s, node, estimate - slack), "%zu axes: too near", s.n_axes);
+                if (round > 1 && s.n_axes >= 64) {
+                    double error = (estimate - right) / deviation;
+                    sum += error;
+                    squares += error * error;
+                    n++;
+                }
+            }
+        }
+        if (n) {
+            double mean = sum / (double)n, deviation = sqrt(squares / (double)n - mean * mean);
+            printf("%zu axes, products: mean error %.3f, deviation %.3f of that documented\n",
+                   s.n_axes, mean, deviation);
+            CHECK(fabs(mean) < 0.25 && deviation > 0.7 && deviation < 1.3);
+        }
+        n2_space_release(&s.space);
+    }
+}
+
 /* Links are written one by one to what they make together; what belongs to no link is zero. */
 static void test_places(void)
 {
     uint64_t rng = test_seed;
     struct scene s;
-    if (!scene_make(&s, 70, 76, &rng))
+    if (!scene_make(&s, 70, 76, false, &rng))
         return;
     size_t bytes = s.space.sketches.stride;
     unsigned char *sketch = must_alloc(bytes, 1), *whole = must_alloc(bytes, 1);
@@ -265,9 +337,8 @@ static void test_knots(void)
 }
 
 static const struct test_case cases[] = {
-    {"estimates", test_estimates},
-    {"places", test_places},
-    {"option", test_option},
+    {"estimates", test_estimates}, {"product_estimates", test_product_estimates},
+    {"places", test_places},       {"option", test_option},
     {"knots", test_knots},
 };
 TEST_MAIN(cases)

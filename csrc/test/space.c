@@ -39,12 +39,6 @@ static struct n2_options navigating(int metric, int navigation)
     return options;
 }
 
-/* Options with which there are codes: under dot they must be asked for. */
-static struct n2_options with_codes(int metric)
-{
-    return navigating(metric, metric == N2_DOT ? N2_NAVIGATE_CODES : N2_NAVIGATE_AUTO);
-}
-
 /* The widest beam, of at most `most`, with which a search still walks. */
 static uint64_t walking_ef(struct n2_index *index, uint64_t most)
 {
@@ -369,13 +363,15 @@ static void test_navigation(void)
         {2000, 100, N2_L2, N2_NAVIGATE_AUTO, 100, 0.9},
         {2000, 1, N2_L2, N2_NAVIGATE_AUTO, 0, 0.9},
         {2000, 2, N2_L2, N2_NAVIGATE_AUTO, 0, 0.9},
-        {2000, 20, N2_DOT, N2_NAVIGATE_AUTO, 0, 0.9},
+        {2000, 15, N2_L2, N2_NAVIGATE_AUTO, 0, 0.9},
+        {2000, 14, N2_DOT, N2_NAVIGATE_AUTO, 0, 0.9},
+        {2000, 20, N2_DOT, N2_NAVIGATE_AUTO, 20, 0.9},
         {2000, 20, N2_L2, N2_NAVIGATE_VECTORS, 0, 0.9},
         {2000, 1, N2_L2, N2_NAVIGATE_CODES, 1, 0.3},
         {2000, 2, N2_L2, N2_NAVIGATE_CODES, 2, 0.9},
         {2000, 3, N2_L2, N2_NAVIGATE_CODES, 3, 0.9},
         {2000, 4, N2_L2, N2_NAVIGATE_CODES, 4, 0.9},
-        {2000, 4, N2_DOT, N2_NAVIGATE_CODES, 5, 0.9},
+        {2000, 4, N2_DOT, N2_NAVIGATE_CODES, 4, 0.9},
         {300, 20, N2_L2, N2_NAVIGATE_CODES, 0, 0.9},
         {300, 20, N2_L2, N2_NAVIGATE_AUTO, 0, 0.9},
     };
@@ -662,9 +658,7 @@ static void test_drift(void)
             options.ef_construction = 80;
             struct n2_index *index = index_make(&options, dim, vectors, n, 2);
             REQUIRE(index != NULL);
-            CHECK((stats_of(index).code_axes > 0) ==
-                  (navigation == with_codes(metrics[m]).navigation ||
-                   navigation == N2_NAVIGATE_CODES));
+            CHECK((stats_of(index).code_axes > 0) == (navigation != N2_NAVIGATE_VECTORS));
             CHECK_STATUS(0, n2_add(index, vectors + n * dim, more, NULL));
             CHECK_STATUS(0, build_on(index, 2));
             CHECK_SOUND(index);
@@ -681,11 +675,9 @@ static void test_drift(void)
         /* Who forces codes takes what they give. */
         const double *got = shares[N2_NAVIGATE_AUTO], *right = shares[N2_NAVIGATE_VECTORS];
         CHECKF(got[ADDED] >= 0.95, "metric %d: recall of added ones %.4f", metrics[m], got[ADDED]);
-        double tolerance = metrics[m] == N2_DOT ? 0.06 : 0.02; /* there both find few */
         for (int i = 0; i < N_SHARES; i++)
-            CHECKF(got[i] >= right[i] - tolerance,
-                   "metric %d, queries %d: recall %.4f, by vectors %.4f", metrics[m], i, got[i],
-                   right[i]);
+            CHECKF(got[i] >= right[i] - 0.02, "metric %d, queries %d: recall %.4f, by vectors %.4f",
+                   metrics[m], i, got[i], right[i]);
     }
     free(vectors);
 }
@@ -697,7 +689,7 @@ static void check_small_builds(int metric, float step)
     uint64_t rng = test_seed;
     const size_t n = test_scale(2000, 800), dim = 20;
     float *vectors = data_make(&rng, n + BUILDS * EACH, dim, DATA_NORMAL, 0);
-    struct n2_options options = with_codes(metric);
+    struct n2_options options = options_of(metric);
     options.ef_construction = 80;
     struct n2_index *index = index_make(&options, dim, vectors, n, 2);
     REQUIRE(index != NULL);
@@ -746,9 +738,9 @@ static void test_growth(void)
         uint32_t n, n_trained;
     } stages[] = {{1, 0},      {300, 0},     {600, 600},  {650, 600},
                   {1200, 600}, {2400, 2400}, {2500, 2400}};
-    const size_t dim = 12, most = 2500;
+    const size_t dim = 20, most = 2500;
     float *vectors = data_make(&rng, most + 50, dim, DATA_NORMAL, 0);
-    for (size_t m = 0; m < 2; m++) {
+    for (size_t m = 0; m < 3; m++) {
         struct n2_options options = options_of(metrics[m]);
         options.ef_construction = 40;
         struct n2_index *index = index_make(&options, dim, vectors, 0, -1);
@@ -778,7 +770,7 @@ static struct bytes build_parts(int metric, size_t dim, const float *vectors, si
                                 int threads)
 {
     struct bytes bytes = {NULL, 0};
-    struct n2_options options = with_codes(metric);
+    struct n2_options options = options_of(metric);
     options.ef_construction = 60;
     struct n2_index *index = index_make(&options, dim, vectors, n, threads);
     if (!index)
@@ -1049,6 +1041,8 @@ static void test_rotten(void)
             for (int rot = 0; rot < N_ROTS; rot++) {
                 memcpy(copy, f->bytes.data, f->bytes.n);
                 overwrite(copy + s->offset, s->bytes, (enum rot)rot, &rng);
+                if (!memcmp(copy, f->bytes.data, f->bytes.n))
+                    continue; /* means are 0 under dot */
                 check_rot(f, copy, no_map++ % 2,
                           section == N2_SECTION_SKETCHES ? "a sketch is not that of its links"
                                                          : "a code is not that of its vector",
@@ -1175,7 +1169,7 @@ static void check_undo(int metric, float shift, int merging, size_t n, size_t mo
     const size_t dim = 20;
     float *vectors = data_make(rng, n + more, dim, DATA_NORMAL, 3);
     shift_rows(vectors, n, more, dim, shift);
-    struct n2_options options = with_codes(metric);
+    struct n2_options options = options_of(metric);
     options.merging = merging;
     options.ef_construction = 40;
     struct bytes before, bytes[2];
@@ -1184,8 +1178,9 @@ static void check_undo(int metric, float shift, int merging, size_t n, size_t mo
         REQUIRE(index != NULL);
         CHECK((stats_of(index).code_axes > 0) == (n > 0));
         struct watch watch = {.index = index, .vectors = vectors};
-        /* Under dot R grows with the shift: the old and the new fit each other badly. */
-        watch.least = metric != N2_DOT ? 0.9 : shift > 0 ? 0 : 0.7;
+        /* Under dot the new ones are found first, by codes of the old map that cannot tell them
+         * apart. */
+        watch.least = metric == N2_DOT && shift > 0 ? 0 : 0.9;
         CHECK_STATUS(0, n2_add(index, vectors + n * dim, more, NULL));
         before = index_bytes(index);
         if (cancelled) {
