@@ -46,6 +46,8 @@ static int complete_options(struct n2_options *o)
         o->navigation = N2_NAVIGATE_AUTO;
     if (o->sketch == 0)
         o->sketch = N2_SKETCH_AUTO;
+    if (o->store == 0)
+        o->store = N2_STORE_FLOAT32;
     if (o->M == 0)
         o->M = DEFAULT_M;
     if (o->max_m0 == 0)
@@ -82,7 +84,7 @@ int n2_add(struct n2_index *index, const float *vectors, size_t n, uint32_t *fir
         return status;
     uint32_t id = 0;
     size_t room = N2_MAX_VECTORS - N2_ACQUIRE(&index->store.n_ids);
-    status = n > room ? N2_ERR_FULL : n2_store_check_all(&index->store, vectors, n);
+    status = n > room ? N2_ERR_FULL : n2_store_check_new(&index->store, vectors, n);
     if (!status)
         status = n2_index_add(index, vectors, n, &id);
     if (!status && first)
@@ -106,7 +108,7 @@ int n2_vector(struct n2_index *index, uint32_t id, float *out)
         return N2_ERR_CLOSED;
     uint32_t node = n2_store_node(&index->store, id);
     if (node != N2_NONE)
-        memcpy(out, n2_store_vector(&index->store, node), index->store.dim * sizeof(float));
+        memmove(out, n2_store_vector(&index->store, node, out), index->store.dim * sizeof(float));
     n2_gate_leave(&index->gate, slot);
     return node == N2_NONE ? missing(index, id) : N2_OK;
 }
@@ -135,26 +137,26 @@ static int search_in_slot(struct n2_index *index, struct n2_slot *slot, const st
                           size_t k, const struct n2_search_options *options,
                           struct n2_neighbor *out, size_t *n_out)
 {
-    const float *query = target->query;
-    if (!query) {
-        uint32_t node = n2_store_node(&index->store, target->id);
-        if (node == N2_NONE)
-            return missing(index, target->id);
-        query = n2_store_vector(&index->store, node);
-    }
-    double norm;
-    int status = n2_store_check(&index->store, query, &norm);
-    if (status) /* an index's own vector fails only if its file is rotten */
-        return target->query ? status : N2_ERR_CORRUPT;
     struct n2_view view;
     n2_index_view(index, &view);
     k = n2_min(k, view.n_nodes);
     float measured;
     struct n2_beam beam = n2_search_beam(&view, n2_max(k, 1), options ? options->ef : 0,
                                          options ? options->recall : 0, &measured);
-    status = fit_scratch(index, slot, &view, k, beam.width);
+    int status = fit_scratch(index, slot, &view, k, beam.width);
     if (status)
         return status;
+    const float *query = target->query;
+    if (!query) {
+        uint32_t node = n2_store_node(&index->store, target->id);
+        if (node == N2_NONE)
+            return missing(index, target->id);
+        query = n2_store_vector(&index->store, node, slot->scratch->query);
+    }
+    double norm;
+    status = n2_store_check(&index->store, query, &norm);
+    if (status) /* an index's own vector fails only if its file is rotten */
+        return target->query ? status : N2_ERR_CORRUPT;
     struct n2_probe probe;
     n2_store_probe_query(&index->store, query, norm, slot->scratch->query, &probe);
     n2_search_probe(&view, &probe, k, beam, measured, slot->scratch, out, n_out);

@@ -102,15 +102,15 @@ static int make_codes(void *argument)
     struct n2_build *build = argument;
     struct n2_index *index = build->index;
     struct n2_space *space = &index->space;
-    int16_t *numbers[N2_MAX_THREADS];
+    void *buffers[N2_MAX_THREADS];
     for (int i = 0; i < build->n_threads; i++)
-        numbers[i] = build->scratches[i]->coordinates;
+        buffers[i] = build->scratches[i]->encoding;
     struct n2_training training = {
         .store = &index->store,
         .graph = &index->graph,
         .kernels = n2_kernels(),
         .team = build->team,
-        .numbers = numbers,
+        .buffers = buffers,
         .n_nodes = build->n_nodes,
         .seed = index->seed,
         .cancel = &build->cancel,

@@ -8,16 +8,27 @@
 #if defined(__linux__)
 #include <sched.h>
 #endif
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 static struct n2_cpu cpu;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+#if defined(__x86_64__)
+static bool has_f16c(void) /* not every compiler's __builtin_cpu_supports knows it */
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+#endif
 
 static void detect(void)
 {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     cpu.sse42 = __builtin_cpu_supports("sse4.2") != 0;
-    cpu.avx2 = __builtin_cpu_supports("avx2") != 0;
+    cpu.avx2 = __builtin_cpu_supports("avx2") && has_f16c();
     cpu.avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
                  __builtin_cpu_supports("avx512vnni");

@@ -7,7 +7,7 @@
 #include "base.h"
 
 struct n2_cpu {
-    bool sse42, avx2, avx512; /* the operating system saves the registers too */
+    bool sse42, avx2, avx512; /* avx2: with F16C. The operating system saves the registers too */
 };
 
 /* Detected at the first call. */

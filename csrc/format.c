@@ -42,9 +42,9 @@ struct n2_column *n2_format_column(struct n2_index *index, int section)
 /* Rows and bytes of a row of a section, as the header's counts and parameters say. */
 static void section_shape(const struct n2_header *h, int section, uint64_t *rows, uint64_t *stride)
 {
-    uint64_t row_floats = (uint64_t)h->dim + (h->metric != N2_L2);
+    uint64_t vector_bytes = n2_pack_bytes(h->store, h->dim) + (h->metric == N2_L2 ? 0 : 4);
     const uint64_t shapes[N2_N_SECTIONS][2] = {
-        [N2_SECTION_VECTORS] = {h->n_nodes, 4 * row_floats},
+        [N2_SECTION_VECTORS] = {h->n_nodes, vector_bytes},
         [N2_SECTION_LABELS] = {h->n_nodes, 4},
         [N2_SECTION_IDS] = {h->n_ids, 8},
         [N2_SECTION_HEIGHTS] = {h->n_nodes, 1},
@@ -87,7 +87,7 @@ void n2_format_header(struct n2_index *index, struct n2_header *h)
     *h = (struct n2_header){
         .version = N2_FORMAT_VERSION,
         .header_bytes = sizeof(*h),
-        .element = N2_FLOAT32,
+        .store = index->store.storage,
         .dim = (uint32_t)index->store.dim,
         .metric = index->store.metric,
         .selection = index->selection,
@@ -135,6 +135,7 @@ void n2_format_options(const struct n2_header *h, struct n2_options *options)
         .merging = h->merging,
         .navigation = h->navigation,
         .sketch = h->sketch,
+        .store = h->store,
         .M = (int32_t)h->M,
         .max_m0 = (int32_t)h->M0,
         .ef_construction = (int32_t)h->ef_construction,
@@ -147,8 +148,7 @@ static bool parameters_hold(const struct n2_header *h)
 {
     struct n2_options options;
     n2_format_options(h, &options);
-    return h->element == N2_FLOAT32 && h->dim >= 1 && h->dim <= N2_MAX_DIM &&
-           n2_index_options_hold(&options);
+    return h->dim >= 1 && h->dim <= N2_MAX_DIM && n2_index_options_hold(&options);
 }
 
 static bool counts_hold(const struct n2_header *h)

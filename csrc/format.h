@@ -13,7 +13,6 @@
 #define N2_MAGIC "\x89N2\r\n\x1a\n\0" /* 8 bytes; catches 7-bit and text-mode transfers */
 #define N2_FORMAT_VERSION 4
 #define N2_SECTION_ALIGN 65536 /* the largest page in use */
-#define N2_FLOAT32 1           /* element type */
 
 enum n2_section_kind {
     N2_SECTION_VECTORS,
@@ -47,7 +46,7 @@ struct n2_header {
     uint64_t may_ignore;      /* features that a reader may pass over: none yet */
     uint64_t file_bytes;      /* of the whole file */
     uint64_t trailer_offset;
-    uint32_t element; /* N2_FLOAT32 */
+    int32_t store; /* enum n2_storage */
     uint32_t dim;
     int32_t metric, selection, merging;
     uint32_t M, M0, ef_construction;

@@ -39,7 +39,8 @@ bool n2_index_options_hold(const struct n2_options *o)
     return within(o->metric, N2_ANGULAR, N2_DOT) && within(o->selection, N2_HEURISTIC, N2_NAIVE) &&
            within(o->merging, N2_MERGE_SKIP, N2_MERGE_LEVEL0) &&
            within(o->navigation, N2_NAVIGATE_AUTO, N2_NAVIGATE_VECTORS) &&
-           within(o->sketch, N2_SKETCH_AUTO, N2_SKETCH_OFF) && within(o->M, 2, N2_MAX_M) &&
+           within(o->sketch, N2_SKETCH_AUTO, N2_SKETCH_OFF) &&
+           within(o->store, N2_STORE_FLOAT32, N2_STORE_SQ8) && within(o->M, 2, N2_MAX_M) &&
            within(o->max_m0, o->M, 2 * N2_MAX_M) && within(o->ef_construction, 1, N2_MAX_EF) &&
            o->level_multiplier >= 0 && o->level_multiplier <= 16;
 }
@@ -61,7 +62,7 @@ int n2_index_make(struct n2_index **result, size_t dim, const struct n2_options 
     size_t M = (size_t)options->M, M0 = (size_t)options->max_m0;
     size_t node_bytes = (dim + 1) * sizeof(float) + (M0 + 4) * sizeof(uint32_t) + 1;
     size_t n_reserved = reserved_nodes(node_bytes, n_nodes);
-    int status = n2_store_init(&index->store, dim, options->metric, n_reserved);
+    int status = n2_store_init(&index->store, dim, options->metric, options->store, n_reserved);
     if (!status)
         status = n2_graph_init(&index->graph, (uint32_t)M, (uint32_t)M0, n_reserved);
     if (status) {
@@ -224,11 +225,8 @@ static int append(struct n2_index *index, const float *vectors, size_t n, uint32
             return status;
     }
     for (size_t i = 0; i < n; i++) {
-        const float *vector = vectors + i * store->dim;
-        double norm;
-        (void)n2_store_check(store, vector, &norm); /* its status is known to be 0 */
-        n2_store_put(store, (uint32_t)(store->n_nodes + i), (uint32_t)(store->n_ids + i), vector,
-                     norm);
+        n2_store_put(store, (uint32_t)(store->n_nodes + i), (uint32_t)(store->n_ids + i),
+                     vectors + i * store->dim);
     }
     *first = store->n_ids;
     N2_RELEASE(&store->n_nodes, (uint32_t)n_nodes);

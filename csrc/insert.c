@@ -4,7 +4,6 @@
 #include "insert.h"
 
 #include "alloc.h"
-#include "hash.h"
 #include "link.h"
 #include "sort.h"
 
@@ -41,12 +40,6 @@ static void search_level(const struct n2_inserter *in, const struct n2_probe *pr
         scratch->queue.entries[i] &= ~UINT64_C(1); /* expanded or not no longer matters */
 }
 
-static bool equal_vectors(const struct n2_store *store, uint32_t a, uint32_t b)
-{
-    return !memcmp(n2_store_vector(store, a), n2_store_vector(store, b),
-                   store->dim * sizeof(float));
-}
-
 /* The linked node among the candidates that equals the member, or N2_NONE. Equal vectors have the
  * same distance to it as it has to itself. */
 static uint32_t equal_candidate(const struct n2_inserter *in, const struct n2_member *member,
@@ -57,7 +50,7 @@ static uint32_t equal_candidate(const struct n2_inserter *in, const struct n2_me
     for (size_t i = 0; i < queue->size && n2_entry_key(queue->entries[i]) <= self; i++) {
         uint32_t node = n2_entry_node(queue->entries[i]);
         if (n2_entry_key(queue->entries[i]) == self &&
-            equal_vectors(in->view.store, node, member->node))
+            n2_store_equal(in->view.store, node, member->node))
             return node;
     }
     return N2_NONE;
@@ -72,8 +65,7 @@ static void find(void *context, size_t begin, size_t end, int worker)
     uint64_t entry = graph->entry;
     for (size_t i = begin; i < end && !N2_LOAD(in->cancel); i++) {
         struct n2_member *member = &in->members[i];
-        const float *vector = n2_store_vector(in->view.store, member->node);
-        member->fingerprint = n2_hash_words(vector, in->view.store->dim);
+        member->fingerprint = n2_store_hash(in->view.store, member->node);
         for (uint32_t l = 1; l <= member->level; l++)
             n2_graph_write(picked_row(in, member, l), graph->M, NULL, 0);
         if (!entry)
@@ -114,7 +106,7 @@ static void find_equal_members(struct n2_inserter *in)
         struct n2_member *member = &in->members[words[i] & number];
         const struct n2_member *earlier = &in->members[words[first] & number];
         if (i > first && member->equal == N2_NONE &&
-            equal_vectors(in->view.store, member->node, earlier->node))
+            n2_store_equal(in->view.store, member->node, earlier->node))
             member->equal = earlier->equal == N2_NONE ? earlier->node : earlier->equal;
     }
 }

@@ -12,15 +12,18 @@
 #ifndef N2_KERNELS_H
 #define N2_KERNELS_H
 
-#include "base.h"
-
-#include <math.h>
+#include "pack.h"
 
 #define N2_LANES 32
 
 /* out[i] = distance of query[dim] to the row that starts at rows + nodes[i] * stride, for i < n. */
 typedef void n2_distances_fn(const float *query, const float *rows, size_t stride,
                              const uint32_t *nodes, size_t n, size_t dim, float *out);
+
+/* The same for rows of half floats or of bytes (pack.h), `stride` bytes apart: exactly what the
+ * kernels above give for the unpacked rows. */
+typedef void n2_packed_distances_fn(const float *query, const unsigned char *rows, size_t stride,
+                                    const uint32_t *nodes, size_t n, size_t dim, float *out);
 
 /* Codes hold N2_CODE_UNIT bytes or a multiple of it, each 0..N2_CODE_MAX: differences fit a signed
  * byte, and the sum of two squares a signed 16-bit word, which is what AVX2 multiplies fastest. */
@@ -84,8 +87,9 @@ typedef uint32_t n2_sketch_fn(const uint8_t *table, const struct n2_group *group
 
 struct n2_kernels {
     const char *name;
-    n2_distances_fn *l2;        /* sum of (q_i - x_i)^2 */
-    n2_distances_fn *dot;       /* sum of q_i x_i */
+    n2_distances_fn *l2;  /* sum of (q_i - x_i)^2 */
+    n2_distances_fn *dot; /* sum of q_i x_i */
+    n2_packed_distances_fn *half_l2, *half_dot, *byte_l2, *byte_dot;
     n2_code_distances_fn *code; /* whole numbers: exact, the same on all processors */
     n2_weigh_fn *weigh;
     n2_quantise_fn *quantise;

@@ -6,8 +6,8 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define AVX2 __attribute__((target("avx2")))
-#define AVX2_INLINE static inline __attribute__((always_inline, target("avx2")))
+#define AVX2 __attribute__((target("avx2,f16c")))
+#define AVX2_INLINE static inline __attribute__((always_inline, target("avx2,f16c")))
 
 /* tail_mask + 8 - r selects the first r of eight lanes. */
 static const int32_t tail_mask[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
@@ -27,53 +27,75 @@ AVX2_INLINE __m256 step(bool l2, __m256 sum, __m256 q, __m256 x)
     return _mm256_add_ps(sum, _mm256_mul_ps(d, l2 ? d : x));
 }
 
-AVX2_INLINE float distance(bool l2, const float *q, const float *x, size_t dim)
+enum rows { FLOATS, HALVES, BYTES }; /* a constant where functions that take one are inlined */
+
+/* Coordinates i..i + 7 of a row; of floats there are so many. */
+AVX2_INLINE __m256 eight_of(enum rows kind, const void *row, size_t i, __m256 low, __m256 unit)
 {
-    __m256 s0 = _mm256_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
+    if (kind == FLOATS)
+        return _mm256_loadu_ps((const float *)row + i);
+    if (kind == HALVES)
+        return _mm256_cvtph_ps(
+            _mm_loadu_si128((const __m128i *)(const void *)((const uint16_t *)row + i)));
+    __m128i bytes =
+        _mm_loadl_epi64((const __m128i *)(const void *)((const unsigned char *)row + i));
+    __m256 whole = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes));
+    return _mm256_add_ps(low, _mm256_mul_ps(unit, whole));
+}
+
+AVX2_INLINE float distance(bool l2, enum rows kind, const float *q, const void *x, size_t dim)
+{
+    __m256 s0 = _mm256_setzero_ps(), s1 = s0, s2 = s0, s3 = s0, low = s0, unit = s0;
+    if (kind == BYTES) {
+        struct n2_range range = n2_pack_range(x, dim);
+        low = _mm256_set1_ps(range.low);
+        unit = _mm256_set1_ps(range.step);
+    }
     size_t i = 0;
     for (; i + 32 <= dim; i += 32) {
-        s0 = step(l2, s0, _mm256_loadu_ps(q + i), _mm256_loadu_ps(x + i));
-        s1 = step(l2, s1, _mm256_loadu_ps(q + i + 8), _mm256_loadu_ps(x + i + 8));
-        s2 = step(l2, s2, _mm256_loadu_ps(q + i + 16), _mm256_loadu_ps(x + i + 16));
-        s3 = step(l2, s3, _mm256_loadu_ps(q + i + 24), _mm256_loadu_ps(x + i + 24));
+        s0 = step(l2, s0, _mm256_loadu_ps(q + i), eight_of(kind, x, i, low, unit));
+        s1 = step(l2, s1, _mm256_loadu_ps(q + i + 8), eight_of(kind, x, i + 8, low, unit));
+        s2 = step(l2, s2, _mm256_loadu_ps(q + i + 16), eight_of(kind, x, i + 16, low, unit));
+        s3 = step(l2, s3, _mm256_loadu_ps(q + i + 24), eight_of(kind, x, i + 24, low, unit));
     }
     size_t rest = dim - i; /* 0..31 */
-    q += i;
-    x += i;
     __m256 *last = &s0;
     if (rest >= 8) {
-        s0 = step(l2, s0, _mm256_loadu_ps(q), _mm256_loadu_ps(x));
+        s0 = step(l2, s0, _mm256_loadu_ps(q + i), eight_of(kind, x, i, low, unit));
         last = &s1;
     }
     if (rest >= 16) {
-        s1 = step(l2, s1, _mm256_loadu_ps(q + 8), _mm256_loadu_ps(x + 8));
+        s1 = step(l2, s1, _mm256_loadu_ps(q + i + 8), eight_of(kind, x, i + 8, low, unit));
         last = &s2;
     }
     if (rest >= 24) {
-        s2 = step(l2, s2, _mm256_loadu_ps(q + 16), _mm256_loadu_ps(x + 16));
+        s2 = step(l2, s2, _mm256_loadu_ps(q + i + 16), eight_of(kind, x, i + 16, low, unit));
         last = &s3;
     }
     if (rest & 7) {
         __m256i mask = _mm256_loadu_si256((const __m256i *)(tail_mask + 8 - (rest & 7)));
-        size_t at = rest & ~(size_t)7;
-        *last = step(l2, *last, _mm256_maskload_ps(q + at, mask), _mm256_maskload_ps(x + at, mask));
+        i += rest & ~(size_t)7;
+        __m256 tail = kind == FLOATS ? _mm256_maskload_ps((const float *)x + i, mask)
+                                     : _mm256_and_ps(eight_of(kind, x, i, low, unit),
+                                                     _mm256_castsi256_ps(mask));
+        *last = step(l2, *last, _mm256_maskload_ps(q + i, mask), tail);
     }
     return fold(s0, s1, s2, s3);
 }
 
-AVX2 static void l2_rows(const float *query, const float *rows, size_t stride,
-                         const uint32_t *nodes, size_t n, size_t dim, float *out)
-{
-    for (size_t i = 0; i < n; i++)
-        out[i] = distance(true, query, rows + (size_t)nodes[i] * stride, dim);
-}
-
-AVX2 static void dot_rows(const float *query, const float *rows, size_t stride,
-                          const uint32_t *nodes, size_t n, size_t dim, float *out)
-{
-    for (size_t i = 0; i < n; i++)
-        out[i] = distance(false, query, rows + (size_t)nodes[i] * stride, dim);
-}
+#define ROWS(name, type, l2, kind)                                                                 \
+    AVX2 static void name(const float *query, const type *rows, size_t stride,                     \
+                          const uint32_t *nodes, size_t n, size_t dim, float *out)                 \
+    {                                                                                              \
+        for (size_t i = 0; i < n; i++)                                                             \
+            out[i] = distance(l2, kind, query, rows + (size_t)nodes[i] * stride, dim);             \
+    }
+ROWS(l2_rows, float, true, FLOATS)
+ROWS(dot_rows, float, false, FLOATS)
+ROWS(half_l2_rows, unsigned char, true, HALVES)
+ROWS(half_dot_rows, unsigned char, false, HALVES)
+ROWS(byte_l2_rows, unsigned char, true, BYTES)
+ROWS(byte_dot_rows, unsigned char, false, BYTES)
 
 AVX2_INLINE __m256i load(const void *bytes)
 {
@@ -124,8 +146,8 @@ AVX2_INLINE void rows_of(bool squares, size_t bytes, const void *code, const uin
 }
 
 /* The loops of the usual lengths are unrolled. */
-AVX2_INLINE void rows(bool squares, const void *code, const uint8_t *codes, size_t bytes,
-                      const uint32_t *nodes, size_t n, void *out)
+AVX2_INLINE void rows_by_length(bool squares, const void *code, const uint8_t *codes, size_t bytes,
+                                const uint32_t *nodes, size_t n, void *out)
 {
     if (bytes == N2_CODE_UNIT)
         rows_of(squares, N2_CODE_UNIT, code, codes, nodes, n, out);
@@ -138,13 +160,13 @@ AVX2_INLINE void rows(bool squares, const void *code, const uint8_t *codes, size
 AVX2 static void code_rows(const uint8_t *code, const uint8_t *codes, size_t bytes,
                            const uint32_t *nodes, size_t n, uint32_t *out)
 {
-    rows(true, code, codes, bytes, nodes, n, out);
+    rows_by_length(true, code, codes, bytes, nodes, n, out);
 }
 
 AVX2 static void weigh_rows(const int8_t *weights, const uint8_t *codes, size_t bytes,
                             const uint32_t *nodes, size_t n, int32_t *out)
 {
-    rows(false, weights, codes, bytes, nodes, n, out);
+    rows_by_length(false, weights, codes, bytes, nodes, n, out);
 }
 
 AVX2 static void quantise(const float *vector, float factor, const float *mean, float scale,
@@ -268,8 +290,9 @@ N2_RACY AVX2 static uint32_t sketch(const uint8_t *table, const struct n2_group 
            near_of(group, 24, _mm256_extracti128_si256(sums1, 1), offsets, limits);
 }
 
-const struct n2_kernels n2_kernels_avx2 = {"avx2",   l2_rows, dot_rows, code_rows, weigh_rows,
-                                           quantise, project, residual, sketch};
+const struct n2_kernels n2_kernels_avx2 = {
+    "avx2",    l2_rows,    dot_rows, half_l2_rows, half_dot_rows, byte_l2_rows, byte_dot_rows,
+    code_rows, weigh_rows, quantise, project,      residual,      sketch};
 #else
 typedef int n2_kernels_avx2_unused; /* a translation unit holds at least one declaration */
 #endif

@@ -34,39 +34,60 @@ AVX512_INLINE __m512 step(bool l2, __m512 sum, __m512 q, __m512 x)
     return _mm512_add_ps(sum, _mm512_mul_ps(d, l2 ? d : x));
 }
 
-AVX512_INLINE float distance(bool l2, const float *q, const float *x, size_t dim)
+enum rows { FLOATS, HALVES, BYTES }; /* a constant where functions that take one are inlined */
+
+/* Those of coordinates i..i + 15 of a row that the mask selects. */
+AVX512_INLINE __m512 sixteen_of(enum rows kind, __mmask16 m, const void *row, size_t i, __m512 low,
+                                __m512 unit)
 {
-    __m512 s0 = _mm512_setzero_ps(), s1 = s0;
+    if (kind == FLOATS)
+        return _mm512_maskz_loadu_ps(m, (const float *)row + i);
+    if (kind == HALVES)
+        return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(m, (const uint16_t *)row + i));
+    __m128i bytes = _mm_maskz_loadu_epi8(m, (const unsigned char *)row + i);
+    __m512 whole = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes));
+    return _mm512_maskz_add_ps(m, low, _mm512_mul_ps(unit, whole));
+}
+
+AVX512_INLINE float distance(bool l2, enum rows kind, const float *q, const void *x, size_t dim)
+{
+    __m512 s0 = _mm512_setzero_ps(), s1 = s0, low = s0, unit = s0;
+    const __mmask16 all = UINT16_MAX;
+    if (kind == BYTES) {
+        struct n2_range range = n2_pack_range(x, dim);
+        low = _mm512_set1_ps(range.low);
+        unit = _mm512_set1_ps(range.step);
+    }
     size_t i = 0;
     for (; i + 32 <= dim; i += 32) {
-        s0 = step(l2, s0, _mm512_loadu_ps(q + i), _mm512_loadu_ps(x + i));
-        s1 = step(l2, s1, _mm512_loadu_ps(q + i + 16), _mm512_loadu_ps(x + i + 16));
+        s0 = step(l2, s0, _mm512_loadu_ps(q + i), sixteen_of(kind, all, x, i, low, unit));
+        s1 = step(l2, s1, _mm512_loadu_ps(q + i + 16), sixteen_of(kind, all, x, i + 16, low, unit));
     }
     if (i < dim) {
         __mmask16 m = first(dim - i);
-        s0 = step(l2, s0, _mm512_maskz_loadu_ps(m, q + i), _mm512_maskz_loadu_ps(m, x + i));
+        s0 = step(l2, s0, _mm512_maskz_loadu_ps(m, q + i), sixteen_of(kind, m, x, i, low, unit));
     }
     if (i + 16 < dim) {
         __mmask16 m = first(dim - i - 16);
         s1 = step(l2, s1, _mm512_maskz_loadu_ps(m, q + i + 16),
-                  _mm512_maskz_loadu_ps(m, x + i + 16));
+                  sixteen_of(kind, m, x, i + 16, low, unit));
     }
     return fold(s0, s1);
 }
 
-AVX512 static void l2_rows(const float *query, const float *rows, size_t stride,
-                           const uint32_t *nodes, size_t n, size_t dim, float *out)
-{
-    for (size_t i = 0; i < n; i++)
-        out[i] = distance(true, query, rows + (size_t)nodes[i] * stride, dim);
-}
-
-AVX512 static void dot_rows(const float *query, const float *rows, size_t stride,
-                            const uint32_t *nodes, size_t n, size_t dim, float *out)
-{
-    for (size_t i = 0; i < n; i++)
-        out[i] = distance(false, query, rows + (size_t)nodes[i] * stride, dim);
-}
+#define ROWS(name, type, l2, kind)                                                                 \
+    AVX512 static void name(const float *query, const type *rows, size_t stride,                   \
+                            const uint32_t *nodes, size_t n, size_t dim, float *out)               \
+    {                                                                                              \
+        for (size_t i = 0; i < n; i++)                                                             \
+            out[i] = distance(l2, kind, query, rows + (size_t)nodes[i] * stride, dim);             \
+    }
+ROWS(l2_rows, float, true, FLOATS)
+ROWS(dot_rows, float, false, FLOATS)
+ROWS(half_l2_rows, unsigned char, true, HALVES)
+ROWS(half_dot_rows, unsigned char, false, HALVES)
+ROWS(byte_l2_rows, unsigned char, true, BYTES)
+ROWS(byte_dot_rows, unsigned char, false, BYTES)
 
 AVX512_INLINE __m512i load(const void *bytes)
 {
@@ -120,8 +141,8 @@ AVX512_INLINE void rows_of(bool squares, size_t bytes, const void *code, const u
 }
 
 /* The loops of the usual lengths are unrolled. */
-AVX512_INLINE void rows(bool squares, const void *code, const uint8_t *codes, size_t bytes,
-                        const uint32_t *nodes, size_t n, void *out)
+AVX512_INLINE void rows_by_length(bool squares, const void *code, const uint8_t *codes,
+                                  size_t bytes, const uint32_t *nodes, size_t n, void *out)
 {
     if (bytes == N2_CODE_UNIT)
         rows_of(squares, N2_CODE_UNIT, code, codes, nodes, n, out);
@@ -134,13 +155,13 @@ AVX512_INLINE void rows(bool squares, const void *code, const uint8_t *codes, si
 AVX512 static void code_rows(const uint8_t *code, const uint8_t *codes, size_t bytes,
                              const uint32_t *nodes, size_t n, uint32_t *out)
 {
-    rows(true, code, codes, bytes, nodes, n, out);
+    rows_by_length(true, code, codes, bytes, nodes, n, out);
 }
 
 AVX512 static void weigh_rows(const int8_t *weights, const uint8_t *codes, size_t bytes,
                               const uint32_t *nodes, size_t n, int32_t *out)
 {
-    rows(false, weights, codes, bytes, nodes, n, out);
+    rows_by_length(false, weights, codes, bytes, nodes, n, out);
 }
 
 AVX512 static void quantise(const float *vector, float factor, const float *mean, float scale,
@@ -248,8 +269,9 @@ N2_RACY AVX512 static uint32_t sketch(const uint8_t *table, const struct n2_grou
            near_of(group, 16, even1, odd1, offsets, limits);
 }
 
-const struct n2_kernels n2_kernels_avx512 = {"avx512", l2_rows, dot_rows, code_rows, weigh_rows,
-                                             quantise, project, residual, sketch};
+const struct n2_kernels n2_kernels_avx512 = {
+    "avx512",  l2_rows,    dot_rows, half_l2_rows, half_dot_rows, byte_l2_rows, byte_dot_rows,
+    code_rows, weigh_rows, quantise, project,      residual,      sketch};
 #else
 typedef int n2_kernels_avx512_unused; /* a translation unit holds at least one declaration */
 #endif

@@ -23,38 +23,76 @@ N2_INLINE float32x4_t step(bool l2, float32x4_t sum, float32x4_t q, float32x4_t 
     return vaddq_f32(sum, vmulq_f32(d, l2 ? d : x)); /* two roundings, not vfmaq */
 }
 
-N2_INLINE float distance(bool l2, const float *q, const float *x, size_t dim)
+enum rows { FLOATS, HALVES, BYTES }; /* a constant where functions that take one are inlined */
+
+/* Coordinates i..i + 31 of a row, in registers of four. */
+N2_INLINE void load_lanes(enum rows kind, const void *row, size_t i, struct n2_range range,
+                          float32x4_t x[REGISTERS])
 {
-    float32x4_t s[REGISTERS];
+    if (kind == FLOATS) {
+        for (size_t r = 0; r < REGISTERS; r++)
+            x[r] = vld1q_f32((const float *)row + i + 4 * r);
+    } else if (kind == HALVES) {
+        const __fp16 *halves = row;
+        for (size_t r = 0; r < REGISTERS; r++)
+            x[r] = vcvt_f32_f16(vld1_f16(halves + i + 4 * r));
+    } else {
+        const float32x4_t low = vdupq_n_f32(range.low), unit = vdupq_n_f32(range.step);
+        for (size_t r = 0; r < REGISTERS; r += 2) {
+            uint16x8_t eight = vmovl_u8(vld1_u8((const unsigned char *)row + i + 4 * r));
+            float32x4_t first = vcvtq_f32_u32(vmovl_u16(vget_low_u16(eight)));
+            float32x4_t second = vcvtq_f32_u32(vmovl_u16(vget_high_u16(eight)));
+            x[r] = vaddq_f32(low, vmulq_f32(unit, first));
+            x[r + 1] = vaddq_f32(low, vmulq_f32(unit, second));
+        }
+    }
+}
+
+/* The last coordinates i..dim - 1, padded with zeros, which add nothing. */
+N2_INLINE void load_last(enum rows kind, const void *row, size_t i, size_t dim,
+                         struct n2_range range, float32x4_t x[REGISTERS])
+{
+    float lanes[N2_LANES] = {0};
+    for (size_t j = i; j < dim; j++)
+        lanes[j - i] = kind == FLOATS   ? ((const float *)row)[j]
+                       : kind == HALVES ? n2_unpack_half(((const uint16_t *)row)[j])
+                                        : n2_unpack_byte(((const unsigned char *)row)[j], range);
+    load_lanes(FLOATS, lanes, 0, range, x);
+}
+
+N2_INLINE float distance(bool l2, enum rows kind, const float *q, const void *row, size_t dim)
+{
+    const struct n2_range range = kind == BYTES ? n2_pack_range(row, dim) : (struct n2_range){0, 0};
+    float32x4_t s[REGISTERS], of_q[REGISTERS], of_x[REGISTERS];
     for (int r = 0; r < REGISTERS; r++)
         s[r] = vdupq_n_f32(0);
-    size_t i = 0;
-    for (; i + N2_LANES <= dim; i += N2_LANES)
+    for (size_t i = 0; i < dim; i += N2_LANES) {
+        if (i + N2_LANES <= dim) {
+            load_lanes(FLOATS, q, i, range, of_q);
+            load_lanes(kind, row, i, range, of_x);
+        } else {
+            load_last(FLOATS, q, i, dim, range, of_q);
+            load_last(kind, row, i, dim, range, of_x);
+        }
         for (size_t r = 0; r < REGISTERS; r++)
-            s[r] = step(l2, s[r], vld1q_f32(q + i + 4 * r), vld1q_f32(x + i + 4 * r));
-    if (i < dim) { /* the last lanes, padded with zeros, which add nothing */
-        float qs[N2_LANES] = {0}, xs[N2_LANES] = {0};
-        memcpy(qs, q + i, (dim - i) * sizeof(float));
-        memcpy(xs, x + i, (dim - i) * sizeof(float));
-        for (size_t r = 0; r < REGISTERS; r++)
-            s[r] = step(l2, s[r], vld1q_f32(qs + 4 * r), vld1q_f32(xs + 4 * r));
+            s[r] = step(l2, s[r], of_q[r], of_x[r]);
     }
     return fold(s);
 }
 
-static void l2_rows(const float *query, const float *rows, size_t stride, const uint32_t *nodes,
-                    size_t n, size_t dim, float *out)
-{
-    for (size_t i = 0; i < n; i++)
-        out[i] = distance(true, query, rows + (size_t)nodes[i] * stride, dim);
-}
-
-static void dot_rows(const float *query, const float *rows, size_t stride, const uint32_t *nodes,
-                     size_t n, size_t dim, float *out)
-{
-    for (size_t i = 0; i < n; i++)
-        out[i] = distance(false, query, rows + (size_t)nodes[i] * stride, dim);
-}
+#define ROWS(name, type, l2, kind)                                                                 \
+    static void name(const float *query, const type *rows, size_t stride, const uint32_t *nodes,   \
+                     size_t n, size_t dim, float *out)                                             \
+    {                                                                                              \
+        for (size_t i = 0; i < n; i++)                                                             \
+            out[i] = distance(l2, kind, query, rows + (size_t)nodes[i] * stride, dim);             \
+    }
+ROWS(l2_rows, float, true, FLOATS)
+ROWS(dot_rows, float, false, FLOATS)
+ROWS(half_l2_rows, unsigned char, true, HALVES)
+ROWS(half_dot_rows, unsigned char, false, HALVES)
+ROWS(byte_l2_rows, unsigned char, true, BYTES)
+ROWS(byte_dot_rows, unsigned char, false, BYTES)
 
 static uint32_t code_distance(const uint8_t *a, const uint8_t *b, size_t bytes)
 {
@@ -175,8 +213,9 @@ N2_RACY static uint32_t sketch(const uint8_t *table, const struct n2_group *grou
     return near;
 }
 
-const struct n2_kernels n2_kernels_neon = {"neon",   l2_rows, dot_rows, code_rows, weigh_rows,
-                                           quantise, project, residual, sketch};
+const struct n2_kernels n2_kernels_neon = {
+    "neon",    l2_rows,    dot_rows, half_l2_rows, half_dot_rows, byte_l2_rows, byte_dot_rows,
+    code_rows, weigh_rows, quantise, project,      residual,      sketch};
 #else
 typedef int n2_kernels_neon_unused; /* a translation unit holds at least one declaration */
 #endif

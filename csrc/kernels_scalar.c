@@ -52,6 +52,43 @@ static void dot_rows(const float *query, const float *rows, size_t stride, const
         out[i] = dot(query, rows + (size_t)nodes[i] * stride, dim);
 }
 
+/* Coordinates at..at + 31 of a packed row, zeros behind the last. */
+static void unpack(bool halves, const unsigned char *row, size_t at, size_t dim, float *out)
+{
+    struct n2_range range = halves ? (struct n2_range){0, 0} : n2_pack_range(row, dim);
+    const uint16_t *half = (const uint16_t *)(const void *)row;
+    for (size_t j = 0; j < N2_LANES; j++)
+        out[j] = at + j >= dim ? 0
+                 : halves      ? n2_unpack_half(half[at + j])
+                               : n2_unpack_byte(row[at + j], range);
+}
+
+static float packed_distance(bool is_l2, bool halves, const float *q, const unsigned char *row,
+                             size_t dim)
+{
+    float lane[N2_LANES] = {0}, x[N2_LANES];
+    for (size_t i = 0; i < dim; i += N2_LANES) {
+        unpack(halves, row, i, dim, x);
+        for (size_t j = 0; j < N2_LANES && i + j < dim; j++) {
+            float d = is_l2 ? q[i + j] - x[j] : q[i + j];
+            lane[j] += d * (is_l2 ? d : x[j]);
+        }
+    }
+    return fold(lane);
+}
+
+#define PACKED_ROWS(name, is_l2, halves)                                                           \
+    static void name(const float *query, const unsigned char *rows, size_t stride,                 \
+                     const uint32_t *nodes, size_t n, size_t dim, float *out)                      \
+    {                                                                                              \
+        for (size_t i = 0; i < n; i++)                                                             \
+            out[i] = packed_distance(is_l2, halves, query, rows + (size_t)nodes[i] * stride, dim); \
+    }
+PACKED_ROWS(half_l2_rows, true, true)
+PACKED_ROWS(half_dot_rows, false, true)
+PACKED_ROWS(byte_l2_rows, true, false)
+PACKED_ROWS(byte_dot_rows, false, false)
+
 static void code_rows(const uint8_t *code, const uint8_t *codes, size_t bytes,
                       const uint32_t *nodes, size_t n, uint32_t *out)
 {
@@ -121,5 +158,6 @@ N2_RACY static uint32_t sketch(const uint8_t *table, const struct n2_group *grou
     return near;
 }
 
-const struct n2_kernels n2_kernels_scalar = {"scalar", l2_rows, dot_rows, code_rows, weigh_rows,
-                                             quantise, project, residual, sketch};
+const struct n2_kernels n2_kernels_scalar = {
+    "scalar",  l2_rows,    dot_rows, half_l2_rows, half_dot_rows, byte_l2_rows, byte_dot_rows,
+    code_rows, weigh_rows, quantise, project,      residual,      sketch};

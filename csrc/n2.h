@@ -131,6 +131,15 @@ enum n2_sketch {
     N2_SKETCH_OFF = 3   /* never */
 };
 
+/* What an index keeps of the vectors. Each is rounded when it is added, and is what it was rounded
+ * to from then on: searches, by codes or not, give the distances of these, exactly. */
+enum n2_storage {
+    N2_STORE_FLOAT32 = 1, /* 4 bytes a coordinate: as it was added */
+    N2_STORE_FLOAT16 = 2, /* 2 bytes: to 11 significant bits; coordinates up to 65,504 in size */
+    N2_STORE_SQ8 = 3      /* 1 byte: to the nearest of 256 values at equal steps from the least to
+                             the largest coordinate of the vector, and 8 bytes for these */
+};
+
 /* Options of a new index. Zero in any field (after n2_options_init) means the default. */
 struct n2_options {
     size_t size;             /* sizeof(struct n2_options); set by n2_options_init */
@@ -139,6 +148,7 @@ struct n2_options {
     int32_t merging;         /* enum n2_merging; default N2_MERGE_SKIP */
     int32_t navigation;      /* enum n2_navigation; default N2_NAVIGATE_AUTO */
     int32_t sketch;          /* enum n2_sketch; default N2_SKETCH_AUTO */
+    int32_t store;           /* enum n2_storage; default N2_STORE_FLOAT32 */
     int32_t M;               /* links a new node makes on each level, 2..N2_MAX_M; default 16 */
     int32_t max_m0;          /* links a node may hold on level 0, M..2*N2_MAX_M; default 2 M.
                                 Above level 0 it may hold M. */
@@ -164,7 +174,8 @@ N2_API int n2_create(struct n2_index **index, size_t dim, const struct n2_option
  * (ids count from 0 in the order of adding). `first` may be NULL. n = 0 is allowed. All or none is
  * added. The vectors are found by the next search; n2_build makes that fast.
  * Their Euclidean norm must be at most 2^60 under L2 and dot, and between 2^-90 and 2^120 under
- * angular. Under L2, differences below about 1e-19 vanish when squared.
+ * angular, before and after rounding (enum n2_storage). Under L2, differences below about 1e-19
+ * vanish when squared.
  * Returns 0, or N2_ERR_OPTION (NULL), N2_ERR_NOT_FINITE, N2_ERR_ZERO_VECTOR, N2_ERR_MAGNITUDE,
  * N2_ERR_FULL, N2_ERR_NO_MEMORY, N2_ERR_CLOSED. */
 N2_API int n2_add(struct n2_index *index, const float *vectors, size_t n, uint32_t *first);
@@ -226,7 +237,7 @@ N2_API void n2_build_end(struct n2_build *build);
 
 struct n2_neighbor {
     uint32_t id;
-    float distance; /* by the index's metric, in float32 arithmetic on the vectors as added */
+    float distance; /* by the index's metric, in float32 arithmetic on the vectors as stored */
 };
 
 struct n2_search_options {
@@ -281,7 +292,7 @@ N2_API int n2_search_exact(struct n2_index *index, const float *queries, size_t 
  * Look
  * --------------------------------------------------------------------------------------------- */
 
-/* Writes the vector of `id` to `out[dim]`, bit for bit as it was added.
+/* Writes the vector of `id` to `out[dim]`, bit for bit as it was added or rounded (n2_storage).
  * Returns 0, N2_ERR_OPTION (NULL), N2_ERR_NOT_FOUND, N2_ERR_CORRUPT (rot in the file that was
  * loaded), N2_ERR_CLOSED. */
 N2_API int n2_vector(struct n2_index *index, uint32_t id, float *out);
@@ -294,7 +305,7 @@ struct n2_stats {
     uint64_t dim, n_vectors; /* n_vectors: all that were added */
     uint64_t n_pending;      /* of those, not yet built */
     uint64_t n_duplicates;   /* of those, built as equal, bit for bit, to an earlier one */
-    int32_t metric, selection, merging, navigation, sketch, M, max_m0, ef_construction;
+    int32_t metric, selection, merging, navigation, sketch, store, M, max_m0, ef_construction;
     uint32_t code_axes; /* bytes of a code that carry information; 0: walks compare the vectors */
     double level_multiplier;
     uint64_t seed;

@@ -14,20 +14,20 @@ static struct n2_scratch *make(size_t dim)
     s->dim = dim;
     s->query = n2_alloc(n2_space_floats(dim), sizeof(float));
     s->centre = n2_alloc(n2_space_floats(dim), sizeof(float));
-    s->coordinates = n2_alloc(n2_space_width(dim), sizeof(int16_t));
+    s->encoding = n2_alloc(1, n2_space_buffer_bytes(dim));
     s->code = n2_alloc(1, N2_MAX_AXES);
     s->ask = n2_alloc(1, sizeof(*s->ask));
     s->lengths = n2_alloc(N2_MAX_DEGREE, sizeof(float));
     s->nodes = n2_alloc(N2_MAX_DEGREE, sizeof(uint32_t));
     s->keys = n2_alloc(N2_MAX_DEGREE, sizeof(uint32_t));
     s->visited.seen = n2_alloc(N2_VISITED_REMEMBERED, sizeof(uint32_t));
-    if (!s->query || !s->centre || !s->coordinates || !s->code || !s->ask || !s->lengths ||
+    if (!s->query || !s->centre || !s->encoding || !s->code || !s->ask || !s->lengths ||
         !s->nodes || !s->keys || !s->visited.seen) {
         n2_scratch_free(s);
         return NULL;
     }
     s->n_bytes = sizeof(*s) + 2 * n2_space_floats(dim) * sizeof(float) +
-                 n2_space_width(dim) * sizeof(int16_t) + N2_MAX_AXES + sizeof(*s->ask) +
+                 n2_space_buffer_bytes(dim) + N2_MAX_AXES + sizeof(*s->ask) +
                  (3 * N2_MAX_DEGREE + N2_VISITED_REMEMBERED) * sizeof(uint32_t);
     return s;
 }
@@ -82,7 +82,7 @@ void n2_scratch_free(struct n2_scratch *s)
     n2_alloc_free(s->heap.words);
     n2_alloc_free(s->query);
     n2_alloc_free(s->centre);
-    n2_alloc_free(s->coordinates);
+    n2_alloc_free(s->encoding);
     n2_alloc_free(s->code);
     n2_alloc_free(s->ask);
     n2_alloc_free(s->lengths);

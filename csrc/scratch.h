@@ -18,7 +18,7 @@ struct n2_scratch {
     struct n2_queue queue;       /* candidates */
     struct n2_heap heap;         /* results */
     float *query, *centre;       /* [n2_space_floats] each, for two probes */
-    int16_t *coordinates;        /* [n2_space_width] of the query, rounded */
+    void *encoding;              /* n2_space_buffer_bytes */
     uint8_t *code;               /* [N2_MAX_AXES] of the query, or its weights */
     float *lengths;              /* [N2_MAX_DEGREE] of nodes selected */
     uint32_t *nodes, *keys;      /* [N2_MAX_DEGREE] each, what one step measures */

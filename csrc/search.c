@@ -150,8 +150,7 @@ static void rank(const struct n2_view *view, const struct n2_probe *probe, bool 
  */
 static bool encode(const struct n2_view *view, struct n2_probe *probe, struct n2_scratch *scratch)
 {
-    return n2_space_encode_query(view->space, view->store, view->kernels, probe,
-                                 scratch->coordinates,
+    return n2_space_encode_query(view->space, view->store, view->kernels, probe, scratch->encoding,
                                  scratch->code) <= view->space->n_axes / OUTSIDE;
 }
 

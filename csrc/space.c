@@ -75,12 +75,13 @@ static size_t encode(const struct n2_space *space, const struct n2_kernels *kern
 }
 
 size_t n2_space_encode_node(const struct n2_space *space, const struct n2_store *store,
-                            const struct n2_kernels *kernels, uint32_t node, int16_t *buffer,
+                            const struct n2_kernels *kernels, uint32_t node, void *buffer,
                             uint8_t *code)
 {
-    const float *row = n2_store_vector(store, node);
-    float factor = store->metric == N2_ANGULAR ? row[store->dim] : 1;
-    return encode(space, kernels, row, factor, buffer, code);
+    float *unpacked = (float *)(void *)((int16_t *)buffer + n2_space_width(space->dim));
+    const float *vector = n2_store_vector(store, node, unpacked);
+    float factor = store->metric == N2_ANGULAR ? n2_store_behind(store, node) : 1;
+    return encode(space, kernels, vector, factor, buffer, code);
 }
 
 static float largest_of(const float *x, size_t n)
@@ -130,8 +131,8 @@ void n2_space_weigh(const struct n2_space *space, const uint8_t *code, int8_t *w
 }
 
 size_t n2_space_encode_query(const struct n2_space *space, const struct n2_store *store,
-                             const struct n2_kernels *kernels, struct n2_probe *probe,
-                             int16_t *buffer, void *code)
+                             const struct n2_kernels *kernels, struct n2_probe *probe, void *buffer,
+                             void *code)
 {
     if (store->metric == N2_DOT) {
         weigh_query(space, kernels, probe, buffer, code);

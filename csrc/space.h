@@ -51,6 +51,12 @@ N2_INLINE size_t n2_space_floats(size_t dim)
     return n2_max(dim, N2_MAX_AXES / sizeof(float));
 }
 
+/* Room for a vector that is being encoded: its coordinates, rounded, then as floats. */
+N2_INLINE size_t n2_space_buffer_bytes(size_t dim)
+{
+    return n2_space_width(dim) * sizeof(int16_t) + dim * sizeof(float);
+}
+
 /* What coordinates of 16 bits are bounded by, so that no product leaves 32 bits. */
 N2_INLINE float n2_space_limit(size_t dim)
 {
@@ -91,16 +97,16 @@ N2_INLINE uint8_t *n2_space_code(const struct n2_space *space, uint32_t node)
 }
 
 /* Encodes a node's vector; returns how many numbers lay outside the range of a byte. `buffer` has
- * room for n2_space_width numbers. */
+ * room for n2_space_buffer_bytes. */
 size_t n2_space_encode_node(const struct n2_space *space, const struct n2_store *store,
-                            const struct n2_kernels *kernels, uint32_t node, int16_t *buffer,
+                            const struct n2_kernels *kernels, uint32_t node, void *buffer,
                             uint8_t *code);
 
 /* Encodes the vector of a search's probe, into `code` or, under dot, as weights in it, where the
  * probe is made to point; returns the same. */
 size_t n2_space_encode_query(const struct n2_space *space, const struct n2_store *store,
-                             const struct n2_kernels *kernels, struct n2_probe *probe,
-                             int16_t *buffer, void *code);
+                             const struct n2_kernels *kernels, struct n2_probe *probe, void *buffer,
+                             void *code);
 
 /* Prepares a code for products with others, under dot. `weights` has room for its bytes. */
 void n2_space_weigh(const struct n2_space *space, const uint8_t *code, int8_t *weights,

@@ -15,6 +15,7 @@ static void fill_parameters(const struct n2_index *index, struct n2_stats *s)
     s->merging = index->merging;
     s->navigation = index->navigation;
     s->sketch = index->sketch;
+    s->store = index->store.storage;
     s->M = (int32_t)index->graph.M;
     s->max_m0 = (int32_t)index->graph.M0;
     s->ef_construction = (int32_t)index->ef_construction;

@@ -18,14 +18,15 @@ static bool has_extra(int32_t metric)
     return metric != N2_L2;
 }
 
-int n2_store_init(struct n2_store *store, size_t dim, int32_t metric, size_t n_reserved)
+int n2_store_init(struct n2_store *store, size_t dim, int32_t metric, int32_t storage,
+                  size_t n_reserved)
 {
     memset(store, 0, sizeof(*store));
     store->dim = dim;
     store->metric = metric;
-    store->row_floats = dim + has_extra(metric);
-    int status =
-        n2_column_reserve(&store->vectors, store->row_floats * sizeof(float), n_reserved, 0);
+    store->storage = storage;
+    size_t bytes = n2_pack_bytes(storage, dim) + (has_extra(metric) ? sizeof(float) : 0);
+    int status = n2_column_reserve(&store->vectors, bytes, n_reserved, 0);
     if (!status)
         status = n2_column_reserve(&store->labels, sizeof(uint32_t), n_reserved, 0);
     if (!status)
@@ -42,6 +43,12 @@ void n2_store_release(struct n2_store *store)
     n2_column_release(&store->ids);
 }
 
+static bool norm_holds(const struct n2_store *store, double norm)
+{
+    return store->metric == N2_ANGULAR ? norm >= MIN_NORM_ANGULAR && norm <= MAX_NORM_ANGULAR
+                                       : norm <= MAX_NORM;
+}
+
 int n2_store_check(const struct n2_store *store, const float *vector, double *norm)
 {
     double sum = 0;
@@ -50,11 +57,21 @@ int n2_store_check(const struct n2_store *store, const float *vector, double *no
     if (!isfinite(sum)) /* a finite float's square is finite as a double, and so are the sums */
         return N2_ERR_NOT_FINITE;
     *norm = sqrt(sum);
-    if (store->metric != N2_ANGULAR)
-        return *norm > MAX_NORM ? N2_ERR_MAGNITUDE : N2_OK;
-    if (sum == 0)
+    if (store->metric == N2_ANGULAR && sum == 0)
         return N2_ERR_ZERO_VECTOR;
-    return *norm > MAX_NORM_ANGULAR || *norm < MIN_NORM_ANGULAR ? N2_ERR_MAGNITUDE : N2_OK;
+    return norm_holds(store, *norm) ? N2_OK : N2_ERR_MAGNITUDE;
+}
+
+/* The norm of what a vector is rounded to. */
+static double norm_of(const struct n2_store *store, const float *vector)
+{
+    struct n2_range range = n2_pack_range_of(vector, store->dim);
+    double sum = 0;
+    for (size_t i = 0; i < store->dim; i++) {
+        double x = (double)n2_pack_rounded(store->storage, vector[i], range);
+        sum += x * x;
+    }
+    return sqrt(sum);
 }
 
 int n2_store_check_all(const struct n2_store *store, const float *vectors, size_t n)
@@ -71,13 +88,24 @@ float n2_store_extra(const struct n2_store *store, double norm)
     return (float)(store->metric == N2_ANGULAR ? 1 / norm : norm);
 }
 
-void n2_store_put(struct n2_store *store, uint32_t node, uint32_t id, const float *vector,
-                  double norm)
+int n2_store_check_new(const struct n2_store *store, const float *vectors, size_t n)
 {
-    float *row = n2_column_row(&store->vectors, node);
-    memcpy(row, vector, store->dim * sizeof(float));
-    if (has_extra(store->metric))
-        row[store->dim] = n2_store_extra(store, norm);
+    int status = n2_store_check_all(store, vectors, n);
+    for (size_t i = 0; i < n && !status && store->storage != N2_STORE_FLOAT32; i++) {
+        double norm = norm_of(store, vectors + i * store->dim);
+        status = isfinite(norm) && norm_holds(store, norm) ? N2_OK : N2_ERR_MAGNITUDE;
+    }
+    return status;
+}
+
+void n2_store_put(struct n2_store *store, uint32_t node, uint32_t id, const float *vector)
+{
+    unsigned char *row = n2_column_row(&store->vectors, node);
+    n2_pack(store->storage, vector, store->dim, row);
+    if (has_extra(store->metric)) {
+        float extra = n2_store_extra(store, norm_of(store, vector));
+        memcpy(row + store->vectors.stride - sizeof(extra), &extra, sizeof(extra));
+    }
     *n2_store_label(store, node) = id;
     *n2_store_id(store, id) = (struct n2_id){node, N2_NONE};
 }
@@ -101,13 +129,13 @@ void n2_store_probe_query(const struct n2_store *store, const float *query, doub
 void n2_store_probe_node(const struct n2_store *store, uint32_t node, float *buffer,
                          struct n2_probe *probe)
 {
-    const float *row = n2_store_vector(store, node);
-    *probe = (struct n2_probe){.vector = row, .norm = 1};
+    const float *vector = n2_store_vector(store, node, buffer);
+    *probe = (struct n2_probe){.vector = vector, .norm = 1};
     if (store->metric == N2_ANGULAR) {
-        scale(row, row[store->dim], store->dim, buffer);
+        scale(vector, n2_store_behind(store, node), store->dim, buffer);
         probe->vector = buffer;
     } else if (store->metric == N2_DOT) {
-        probe->length = row[store->dim];
+        probe->length = n2_store_behind(store, node);
         probe->factor = n2_store_reciprocal(probe->length);
     }
 }
@@ -116,7 +144,7 @@ static void angular_keys(const struct n2_store *store, const float *dot, const u
                          size_t n, uint32_t *keys)
 {
     for (size_t i = 0; i < n; i++) {
-        float d = 1 - dot[i] * n2_store_vector(store, nodes[i])[store->dim];
+        float d = 1 - dot[i] * n2_store_behind(store, nodes[i]);
         d = d < 0 ? 0 : d > 2 ? 2 : d;
         keys[i] = n2_key(d);
     }
@@ -128,17 +156,34 @@ static void dot_keys(float factor, const float *dot, size_t n, uint32_t *keys)
         keys[i] = n2_key(0 - dot[i] * factor); /* 0 - 0 is +0, as n2_key asks */
 }
 
+/* Distances by L2, else products. */
+static void measure(const struct n2_store *store, const struct n2_kernels *kernels,
+                    const float *vector, const uint32_t *nodes, size_t n, float *out)
+{
+    const unsigned char *rows = store->vectors.base;
+    size_t stride = store->vectors.stride;
+    bool l2 = store->metric == N2_L2, halves = store->storage == N2_STORE_FLOAT16;
+    if (store->storage == N2_STORE_FLOAT32) {
+        n2_distances_fn *of_floats = l2 ? kernels->l2 : kernels->dot;
+        of_floats(vector, (const float *)(const void *)rows, stride / sizeof(float), nodes, n,
+                  store->dim, out);
+        return;
+    }
+    n2_packed_distances_fn *packed = halves ? l2 ? kernels->half_l2 : kernels->half_dot
+                                     : l2   ? kernels->byte_l2
+                                            : kernels->byte_dot;
+    packed(vector, rows, stride, nodes, n, store->dim, out);
+}
+
 #define BLOCK 256 /* floats on the stack */
 
 void n2_store_keys(const struct n2_store *store, const struct n2_kernels *kernels,
                    const struct n2_probe *probe, const uint32_t *nodes, size_t n, uint32_t *keys)
 {
-    const float *rows = (const float *)(const void *)store->vectors.base;
-    n2_distances_fn *measure = store->metric == N2_L2 ? kernels->l2 : kernels->dot;
     float distances[BLOCK];
     for (size_t m; n > 0; nodes += m, keys += m, n -= m) {
         m = n2_min(n, BLOCK);
-        measure(probe->vector, rows, store->row_floats, nodes, m, store->dim, distances);
+        measure(store, kernels, probe->vector, nodes, m, distances);
         if (store->metric == N2_ANGULAR)
             angular_keys(store, distances, nodes, m, keys);
         else if (store->metric == N2_DOT)

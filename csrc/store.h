@@ -3,7 +3,7 @@
  *
  * An id is what callers know a vector by, a node is where it lies; the two are linked both ways.
  *
- *   vectors   node -> dim floats as they were added, then under angular and dot one float more:
+ *   vectors   node -> its vector, packed as pack.h says, then under angular and dot one float more:
  *             angular 1 / |x|, dot |x|
  *   labels    node -> its first id (uint32)
  *   ids       id   -> its node, and the next id of the same node: ids of one node, whose vectors
@@ -20,6 +20,7 @@
 #define N2_STORE_H
 
 #include "column.h"
+#include "hash.h"
 #include "kernels.h"
 #include "queue.h"
 
@@ -29,8 +30,7 @@ struct n2_id {
 
 struct n2_store {
     size_t dim;
-    size_t row_floats; /* dim, plus 1 under angular and dot */
-    int32_t metric;
+    int32_t metric, storage;
     struct n2_column vectors, labels, ids;
     /* Published with release, nodes first: who sees an id sees its node. */
     uint32_t n_nodes, n_ids;
@@ -49,7 +49,8 @@ struct n2_probe {
     float unit;            /* is the product */
 };
 
-int n2_store_init(struct n2_store *store, size_t dim, int32_t metric, size_t n_reserved);
+int n2_store_init(struct n2_store *store, size_t dim, int32_t metric, int32_t storage,
+                  size_t n_reserved);
 void n2_store_release(struct n2_store *store);
 
 /* Checks a vector against the limits of n2_add and sets *norm to its Euclidean norm.
@@ -59,12 +60,14 @@ int n2_store_check(const struct n2_store *store, const float *vector, double *no
 /* The first failure of n2_store_check among vectors[n][dim], or 0. */
 int n2_store_check_all(const struct n2_store *store, const float *vectors, size_t n);
 
+/* The same for vectors to be added, and for what they are rounded to. */
+int n2_store_check_new(const struct n2_store *store, const float *vectors, size_t n);
+
 /* What stands behind a vector of that norm, under angular and dot. */
 float n2_store_extra(const struct n2_store *store, double norm);
 
 /* Appends a checked vector as the next node and id; the columns have room. Not yet published. */
-void n2_store_put(struct n2_store *store, uint32_t node, uint32_t id, const float *vector,
-                  double norm);
+void n2_store_put(struct n2_store *store, uint32_t node, uint32_t id, const float *vector);
 
 /* Prepares a checked query. `buffer` has room for dim floats; the probe may point there or to
  * `query`, which must outlive it. */
@@ -88,9 +91,35 @@ N2_INLINE float n2_store_reciprocal(float norm)
     return norm >= 0x1p-100f ? 1 / norm : 0;
 }
 
-N2_INLINE const float *n2_store_vector(const struct n2_store *store, uint32_t node)
+N2_INLINE const unsigned char *n2_store_row(const struct n2_store *store, uint32_t node)
 {
-    return (const float *)(const void *)(store->vectors.base) + (size_t)node * store->row_floats;
+    return n2_column_row(&store->vectors, node);
+}
+
+/* The vector of a node: where it lies, or unpacked to buffer[dim]. */
+N2_INLINE const float *n2_store_vector(const struct n2_store *store, uint32_t node, float *buffer)
+{
+    return n2_unpack(store->storage, n2_store_row(store, node), store->dim, buffer);
+}
+
+/* What stands behind it, under angular and dot. */
+N2_INLINE float n2_store_behind(const struct n2_store *store, uint32_t node)
+{
+    float extra;
+    memcpy(&extra, n2_store_row(store, node) + store->vectors.stride - sizeof(extra),
+           sizeof(extra));
+    return extra;
+}
+
+N2_INLINE uint64_t n2_store_hash(const struct n2_store *store, uint32_t node)
+{
+    return n2_hash_words(n2_store_row(store, node), store->vectors.stride / sizeof(uint32_t));
+}
+
+/* Whether the vectors of two nodes are equal, bit for bit. */
+N2_INLINE bool n2_store_equal(const struct n2_store *store, uint32_t a, uint32_t b)
+{
+    return !memcmp(n2_store_row(store, a), n2_store_row(store, b), store->vectors.stride);
 }
 
 N2_INLINE uint32_t *n2_store_label(const struct n2_store *store, uint32_t node)

@@ -80,10 +80,10 @@ static void add_estimates(const struct sample *s, size_t query, const float *row
 static void copy_vector(const struct n2_training *t, uint32_t node, float *out)
 {
     const struct n2_store *store = t->store;
-    const float *row = n2_store_vector(store, node);
-    float factor = store->metric == N2_ANGULAR ? row[store->dim] : 1;
+    const float *vector = n2_store_vector(store, node, out);
+    float factor = store->metric == N2_ANGULAR ? n2_store_behind(store, node) : 1;
     for (size_t i = 0; i < store->dim; i++)
-        out[i] = row[i] * factor;
+        out[i] = vector[i] * factor;
 }
 
 /* Fills the sample with vectors from all over the index, duplicates left out. */
@@ -291,7 +291,7 @@ static float unit_factor(const struct sample *s, size_t query)
 {
     const struct n2_store *store = s->training->store;
     uint32_t node = s->nodes[query_row(s, query)];
-    return is_dot(s) ? n2_store_reciprocal(n2_store_vector(store, node)[store->dim]) : 1;
+    return is_dot(s) ? n2_store_reciprocal(n2_store_behind(store, node)) : 1;
 }
 
 /* The distance of the last of NEAREST neighbours over that of the first, or under dot how much
@@ -409,7 +409,7 @@ static void encode_sample(void *context, size_t begin, size_t end, int worker)
     struct sample *s = context;
     const struct n2_training *t = s->training;
     for (size_t i = begin; i < end; i++)
-        (void)n2_space_encode_node(s->space, t->store, t->kernels, s->nodes[i], t->numbers[worker],
+        (void)n2_space_encode_node(s->space, t->store, t->kernels, s->nodes[i], t->buffers[worker],
                                    s->codes + i * s->space->codes.stride);
 }
 
@@ -446,7 +446,8 @@ static int train(struct sample *s, struct n2_space *space)
         return N2_OK;
     float share = 0;
     int status = choose_axes(s, &share);
-    if (status || N2_LOAD(t->cancel) || share <= 0)
+    bool smaller = n2_space_code_bytes(s->n_axes) < t->store->vectors.stride;
+    if (status || N2_LOAD(t->cancel) || share <= 0 || (!t->forced && !smaller))
         return status;
     n2_axes_mix(s->axes, s->n_axes, s->dim, t->seed);
     project(s);
@@ -515,9 +516,9 @@ static void encode(void *context, size_t begin, size_t end, int worker)
         uint32_t node = e->nodes ? e->nodes[i] : (uint32_t)i;
         uint8_t *code = n2_space_code(e->space, node);
         n_outside +=
-            n2_space_encode_node(e->space, t->store, t->kernels, node, t->numbers[worker], code);
+            n2_space_encode_node(e->space, t->store, t->kernels, node, t->buffers[worker], code);
         uint64_t of_code = n2_hash_words(code, e->space->codes.stride / sizeof(uint32_t));
-        uint64_t of_vector = n2_hash_words(n2_store_vector(t->store, node), t->store->dim);
+        uint64_t of_vector = n2_store_hash(t->store, node);
         e->words[i] = of_code << 32 | (uint32_t)of_vector;
     }
     N2_FETCH_ADD(&e->n_outside, n_outside);
@@ -550,9 +551,7 @@ static bool is_coarse(const struct n2_training *t, const struct n2_space *space,
         for (size_t i = 0; i < m; i++)
             n2_heap_push(&heap, (uint64_t)squares[i] << 32 | sample[i]);
         uint32_t tenth = (uint32_t)heap.words[0];
-        n_coarse += heap.words[0] >> 32 < FINE * FINE &&
-                    memcmp(n2_store_vector(t->store, self), n2_store_vector(t->store, tenth),
-                           t->store->dim * sizeof(float)) != 0;
+        n_coarse += heap.words[0] >> 32 < FINE * FINE && !n2_store_equal(t->store, self, tenth);
     }
     return n_coarse > n_queries / COARSE;
 }

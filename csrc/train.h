@@ -20,7 +20,7 @@ struct n2_training {
     const struct n2_graph *graph; /* whose duplicates are left out */
     const struct n2_kernels *kernels;
     struct n2_team *team;
-    int16_t **numbers; /* for each thread room for n2_space_width numbers */
+    void **buffers; /* one a thread, of n2_space_buffer_bytes */
     uint32_t n_nodes;
     uint64_t seed;
     const int32_t *cancel; /* not 0: ends early, without a space */

@@ -39,10 +39,14 @@ static float stretch_of(int32_t metric, float growth, size_t step)
 
 /* --- using it --- */
 
-/* The step at which a row of recalls reaches `recall`, as a real number. */
+/* The step at which a row of recalls reaches `recall`, or all that the row reaches, as a real
+ * number: beyond that, searches would only take longer. */
 static float step_of(const float *recalls, float recall)
 {
-    float before = 0;
+    float before = 0, most = 0;
+    for (size_t j = 0; j < N2_TUNE_STEPS; j++)
+        most = recalls[j] > most ? recalls[j] : most;
+    recall = recall < most ? recall : most;
     for (size_t j = 0; j < N2_TUNE_STEPS; j++) {
         if (recalls[j] >= recall) {
             if (j == 0)
@@ -51,7 +55,7 @@ static float step_of(const float *recalls, float recall)
         }
         before = recalls[j] > before ? recalls[j] : before;
     }
-    return N2_TUNE_STEPS - 1;
+    return N2_TUNE_STEPS - 1; /* what a rotten file may say */
 }
 
 /* What lies between two values as a real step lies between two steps. */
@@ -106,13 +110,13 @@ static void probe_of(const struct tuner *t, size_t i, struct n2_scratch *scratch
                      struct n2_probe *probe)
 {
     const struct n2_store *store = t->view.store;
-    const float *vector = n2_store_vector(store, t->nodes[i]);
+    const float *vector = n2_store_vector(store, t->nodes[i], scratch->query);
     double norm;
     (void)n2_store_check(store, vector, &norm); /* was checked when it was added */
     n2_store_probe_query(store, vector, norm, scratch->query, probe);
     if (t->view.space)
-        (void)n2_space_encode_query(t->view.space, store, t->view.kernels, probe,
-                                    scratch->coordinates, code);
+        (void)n2_space_encode_query(t->view.space, store, t->view.kernels, probe, scratch->encoding,
+                                    code);
 }
 
 /* Finds the true neighbours of queries begin..end-1, at most GROUP. */

@@ -19,7 +19,8 @@ struct verifier {
     uint8_t *seen;    /* [n_nodes] ids found in chains */
     uint32_t *marks;  /* [n_nodes] number of the list that last held this node */
     uint32_t n_lists; /* checked so far, the current one included */
-    int16_t *numbers; /* room for encoding a vector */
+    void *buffer;     /* n2_space_buffer_bytes */
+    float *vector;    /* [dim] */
     void *sketch;     /* room for one */
     uint8_t *taken;   /* [rows of upper] they hold a list */
     const volatile int32_t *cancel;
@@ -113,12 +114,12 @@ static void check_links(struct verifier *v)
 static void check_vectors(struct verifier *v)
 {
     for (uint32_t node = 0; goes_on(v, node); node++) {
-        const float *row = n2_store_vector(v->store, node);
+        const float *vector = n2_store_vector(v->store, node, v->vector);
         double norm;
-        if (n2_store_check(v->store, row, &norm) != N2_OK)
+        if (n2_store_check(v->store, vector, &norm) != N2_OK)
             v->wrong = "a vector is not fit for the metric";
-        else if (v->store->row_floats > v->store->dim &&
-                 row[v->store->dim] != n2_store_extra(v->store, norm))
+        else if (v->store->metric != N2_L2 &&
+                 n2_store_behind(v->store, node) != n2_store_extra(v->store, norm))
             v->wrong = "a norm is not that of its vector";
     }
 }
@@ -129,7 +130,7 @@ static void check_codes(struct verifier *v)
     uint8_t code[N2_MAX_AXES];
     for (uint32_t node = 0; v->space->n_axes && goes_on(v, node) && node < v->graph->n_rows;
          node++) {
-        (void)n2_space_encode_node(v->space, v->store, n2_kernels(), node, v->numbers, code);
+        (void)n2_space_encode_node(v->space, v->store, n2_kernels(), node, v->buffer, code);
         if (is_linked(v, node) &&
             memcmp(code, n2_space_code(v->space, node), v->space->codes.stride) != 0)
             v->wrong = "a code is not that of its vector";
@@ -204,9 +205,10 @@ static int verify(struct n2_index *index, const volatile int32_t *cancel, const 
     v.seen = n2_alloc_zero(v.n_nodes, sizeof(*v.seen));
     v.marks = n2_alloc_zero(v.n_nodes, sizeof(*v.marks));
     v.taken = n2_alloc_zero(index->graph.n_upper, sizeof(*v.taken));
-    v.numbers = n2_alloc(n2_space_width(index->store.dim), sizeof(int16_t));
+    v.buffer = n2_alloc(1, n2_space_buffer_bytes(index->store.dim));
+    v.vector = n2_alloc(index->store.dim, sizeof(float));
     v.sketch = n2_alloc(1, index->space.sketches.stride);
-    if (v.seen && v.marks && v.taken && v.numbers && v.sketch) {
+    if (v.seen && v.marks && v.taken && v.buffer && v.vector && v.sketch) {
         status = n2_origin_check(index, cancel);
         if (status == N2_ERR_CORRUPT)
             v.wrong = "a checksum of the file does not match";
@@ -228,7 +230,8 @@ static int verify(struct n2_index *index, const volatile int32_t *cancel, const 
     n2_alloc_free(v.seen);
     n2_alloc_free(v.marks);
     n2_alloc_free(v.taken);
-    n2_alloc_free(v.numbers);
+    n2_alloc_free(v.buffer);
+    n2_alloc_free(v.vector);
     n2_alloc_free(v.sketch);
     n2_reach_close(&reach);
     return status;

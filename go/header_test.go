@@ -45,6 +45,9 @@ func TestEnumsAreThoseOfC(t *testing.T) {
 		"N2_SKETCH_AUTO":           int32(n2.SketchAuto),
 		"N2_SKETCH_ON":             int32(n2.SketchOn),
 		"N2_SKETCH_OFF":            int32(n2.SketchOff),
+		"N2_STORE_FLOAT32":         int32(n2.StoreFloat32),
+		"N2_STORE_FLOAT16":         int32(n2.StoreFloat16),
+		"N2_STORE_SQ8":             int32(n2.StoreSQ8),
 	} {
 		if constants[name] != fmt.Sprint(value) {
 			t.Errorf("%s is %s in C and %d in Go", name, constants[name], value)

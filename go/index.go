@@ -173,8 +173,8 @@ func (x *Index) add(vs []float32, n int) (first uint32, err error) {
 	return first, err
 }
 
-// Vector returns the vector of that id, bit for bit as it was added, in the memory of dst if its
-// capacity is enough and otherwise in new memory.
+// Vector returns the vector of that id, bit for bit as it was added or rounded ([Storage]), in the
+// memory of dst if its capacity is enough and otherwise in new memory.
 func (x *Index) Vector(id uint32, dst []float32) ([]float32, error) {
 	if err := x.valid(); err != nil {
 		return nil, wrap("vector", err)

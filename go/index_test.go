@@ -96,6 +96,47 @@ func TestVectorIsReturnedBitForBit(t *testing.T) {
 	}
 }
 
+// What is kept is within half a step of what was added; what was kept once is kept as it is.
+func TestVectorIsReturnedAsItIsStored(t *testing.T) {
+	const n, dim = 300, 30
+	vs := gauss(2, n, dim)
+	for store, most := range map[n2.Storage]float64{n2.StoreFloat16: 4.0 / 2048, n2.StoreSQ8: 10.0 / 510} {
+		for _, m := range metrics {
+			x := newIndex(t, dim, &n2.Options{Metric: m, Store: store}, vs)
+			must(t, x.Build(t.Context(), nil))
+			if got := x.Stats().Store; got != store {
+				t.Errorf("Store is %d, not %d", got, store)
+			}
+			var stored []float32
+			for id := range n {
+				v, err := x.Vector(uint32(id), nil)
+				must(t, err)
+				for i, is := range v {
+					if was := vs[id*dim+i]; math.Abs(float64(is-was)) > most {
+						t.Fatalf("store %d: %v was kept as %v", store, was, is)
+					}
+				}
+				stored = append(stored, v...)
+			}
+			y := newIndex(t, dim, &n2.Options{Metric: m, Store: n2.StoreFloat32}, stored)
+			for q := range 10 {
+				query := vs[q*dim : (q+1)*dim]
+				a, err := x.SearchExact(query, 5)
+				must(t, err)
+				b, err := y.SearchExact(query, 5)
+				must(t, err)
+				if !slices.Equal(a, b) {
+					t.Errorf("store %d, %v: %v, of the same vectors as floats %v", store, m, a, b)
+				}
+			}
+		}
+	}
+	x := newIndex(t, 1, &n2.Options{Metric: n2.L2, Store: n2.StoreFloat16}, nil)
+	if _, err := x.Add([]float32{70000}); !errors.Is(err, n2.ErrMagnitude) {
+		t.Errorf("70,000 as a float of 16 bits: %v", err)
+	}
+}
+
 func TestVectorUsesTheMemoryItIsGiven(t *testing.T) {
 	x := newIndex(t, 2, nil, []float32{1, 2})
 	for _, dst := range [][]float32{make([]float32, 2), make([]float32, 5), make([]float32, 0, 2)} {

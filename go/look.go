@@ -19,6 +19,7 @@ type Stats struct {
 	Merging         Merging
 	Navigation      Navigation
 	Sketch          Sketch
+	Store           Storage
 	M               int
 	MaxM0           int
 	EfConstruction  int

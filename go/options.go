@@ -103,6 +103,21 @@ const (
 	SketchOff Sketch = 3
 )
 
+// A Storage says what an index keeps of the vectors. Each is rounded when it is added, and is what it
+// was rounded to from then on: searches give the distances of these, exactly.
+type Storage int32
+
+const (
+	// StoreFloat32 keeps them as they were added, 4 bytes a coordinate. It is the default.
+	StoreFloat32 Storage = 1
+	// StoreFloat16 keeps 2 bytes a coordinate: 11 significant bits. Coordinates of more than 65,504
+	// in size are refused with [ErrMagnitude].
+	StoreFloat16 Storage = 2
+	// StoreSQ8 keeps 1 byte a coordinate: the nearest of 256 values at equal steps from the least to
+	// the largest coordinate of the vector, and 8 bytes for these.
+	StoreSQ8 Storage = 3
+)
+
 // Options are those of a new index; they are saved with it. A field that is zero, and a nil
 // *Options, mean the defaults. A value outside its range is refused with [ErrOption].
 type Options struct {
@@ -128,6 +143,8 @@ type Options struct {
 	Navigation Navigation
 	// Sketch defaults to [SketchAuto].
 	Sketch Sketch
+	// Store defaults to [StoreFloat32].
+	Store Storage
 	// Seed chooses levels and the order of insertion. Zero is a seed like any other.
 	Seed uint64
 }

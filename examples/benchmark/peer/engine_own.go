@@ -17,6 +17,9 @@ type own struct {
 	dst     []n2.Neighbor
 }
 
+// storages are what is kept of the vectors, by bits a coordinate.
+var storages = map[float64]n2.Storage{0: n2.StoreFloat32, 16: n2.StoreFloat16, 8: n2.StoreSQ8}
+
 func newOwn() (engine, string) { return &own{}, "working tree" }
 
 func (o *own) build(base []float32, dim int, metric string, threads int, params map[string]float64) error {
@@ -30,6 +33,7 @@ func (o *own) build(base []float32, dim int, metric string, threads int, params 
 		EfConstruction: int(params["efConstruction"]),
 		Selection:      n2.Selection(params["selection"]),
 		Merging:        n2.Merging(params["merging"]),
+		Store:          storages[params["bits"]],
 	})
 	if err != nil {
 		return err

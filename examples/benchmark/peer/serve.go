@@ -38,6 +38,8 @@ type engine interface {
 // engines make the peers of kind "go".
 var engines = map[string]func() (e engine, version string){
 	Own:          newOwn,
+	"n2-f16":     newOwn,
+	"n2-sq8":     newOwn,
 	"coder-hnsw": newCoder,
 }
 

@@ -64,6 +64,20 @@ func graph(m, efConstruction int) map[string]any {
 	return map[string]any{"M": m, "efConstruction": efConstruction}
 }
 
+// rounding describes N2 with that many bits a coordinate.
+func rounding(name string, bits float64) Spec {
+	params := graph(16, 200)
+	params["bits"] = bits
+	return Spec{
+		Name: name, Version: "working tree", Kind: "go", Package: "github.com/n2ann/n2/go",
+		Metrics:      []string{"angular", "L2", "dot"},
+		BuildParams:  []map[string]any{params},
+		SearchParams: sweep("recall", 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999),
+		CanSave:      true, CanMap: true,
+		Note: "N2 that keeps vectors rounded; recall is that among the vectors as they were given",
+	}
+}
+
 // goSpecs are the peers that speak the protocol as a hidden command of this program.
 var goSpecs = []Spec{
 	{
@@ -75,6 +89,8 @@ var goSpecs = []Spec{
 		CanSave:      true, CanMap: true,
 		Note: "is asked for recall, of which it measures while building what it takes",
 	},
+	rounding("n2-f16", 16),
+	rounding("n2-sq8", 8),
 	{
 		Name: "coder-hnsw", Version: "0.6.1", Kind: "go", Package: "github.com/coder/hnsw",
 		Metrics:      []string{"angular", "L2"},
