@@ -191,17 +191,23 @@ static int finish(struct n2_build *build)
         place = attach_equals(build, i, n2_min(i + ATTACH_AT_ONCE, build->n_equals), place);
         n2_gate_open(&index->gate);
     }
+    struct n2_space *space = &index->space;
+    if (build->retrains && !space->n_axes && !build->trained.n_axes) {
+        space->n_trained = build->trained.n_trained; /* which searches do not read */
+        space->growth = build->trained.growth;
+        build->retrains = false;
+    }
     if (build->retrains || build->n_held > 0) {
         n2_gate_shut(&index->gate);
         if (build->retrains) {
-            struct n2_space old = index->space;
-            index->space = build->trained;
+            struct n2_space old = *space;
+            *space = build->trained;
             build->trained = old; /* to be released with the build */
         }
         if (build->n_held > 0)
             index->tuning = build->tuning;
         if (build->shrink != 0)
-            index->space.shrink = build->shrink;
+            space->shrink = build->shrink;
         n2_gate_open(&index->gate);
     }
     index->graph.settled = true;
