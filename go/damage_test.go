@@ -26,8 +26,8 @@ const (
 	headerBytesAt = 12
 	mustAt        = 16
 	mayAt         = 24
-	nSectionsAt   = 168
-	sectionsAt    = 608 // of each: kind and stride, 4 bytes, offset and length, 8 bytes
+	nSectionsAt   = 160
+	sectionsAt    = 600 // of each: kind and stride, 4 bytes, offset and length, 8 bytes
 	sectionBytes  = 24
 )
 
