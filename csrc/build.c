@@ -112,6 +112,8 @@ static int make_codes(void *argument)
         .team = build->team,
         .buffers = buffers,
         .n_nodes = build->n_nodes,
+        .queries = build->queries,
+        .n_queries = build->n_queries,
         .seed = index->seed,
         .cancel = &build->cancel,
         .wanted = wants_codes(index),
@@ -242,29 +244,57 @@ static void release(struct n2_build *build)
         n2_scratch_free(build->scratches[i]);
     n2_alloc_free(build->scratches);
     n2_team_close(build->team);
+    n2_alloc_free(build->queries);
     n2_alloc_free(build->order);
     n2_alloc_free(build->equals);
     n2_alloc_free(build->temp);
     n2_alloc_free(build);
 }
 
+/* Copies some of the queries, from all over them. */
+static int copy_queries(struct n2_build *build, const struct n2_build_options *options)
+{
+    size_t dim = build->index->store.dim, given = options ? options->n_queries : 0;
+    build->n_queries = n2_min(given, N2_TUNE_QUERIES);
+    if (build->n_queries == 0)
+        return N2_OK;
+    build->queries = n2_alloc(build->n_queries * dim, sizeof(float));
+    for (size_t i = 0; i < build->n_queries && build->queries; i++)
+        memcpy(build->queries + i * dim, options->queries + i * given / build->n_queries * dim,
+               dim * sizeof(float));
+    return build->queries ? N2_OK : N2_ERR_NO_MEMORY;
+}
+
+static int check_options(const struct n2_index *index, const struct n2_build_options *options)
+{
+    if (!options)
+        return N2_OK;
+    if (options->size < sizeof(*options) || options->threads < 0 ||
+        options->threads > N2_MAX_THREADS || (options->n_queries > 0 && !options->queries))
+        return N2_ERR_OPTION;
+    return n2_store_check_all(&index->store, options->queries, options->n_queries);
+}
+
 static int begin(struct n2_build **result, struct n2_index *index,
                  const struct n2_build_options *options, bool wait)
 {
-    int32_t threads = options ? options->threads : 0;
-    if ((options && options->size < sizeof(*options)) || threads < 0 || threads > N2_MAX_THREADS)
-        return N2_ERR_OPTION;
+    int status = check_options(index, options);
+    if (status)
+        return status;
     struct n2_build *build = n2_alloc_zero(1, sizeof(*build));
     if (!build)
         return N2_ERR_NO_MEMORY;
     build->index = index;
-    int status = take_place(index, build, wait);
+    status = copy_queries(build, options);
+    if (!status)
+        status = take_place(index, build, wait);
     if (status) {
+        n2_alloc_free(build->queries);
         n2_alloc_free(build);
         return status;
     }
     n2_turn_take(&index->turn);
-    status = prepare(build, threads);
+    status = prepare(build, options ? options->threads : 0);
     n2_turn_give(&index->turn);
     if (status)
         release(build);

@@ -23,6 +23,9 @@ struct n2_build {
     int n_passes, pass;
     uint64_t n_total; /* nodes to be inserted in all passes */
 
+    float *queries; /* [n_queries][dim], some of those given; NULL: none */
+    size_t n_queries;
+
     bool retrains;           /* `trained` replaces the index's space when the build is complete */
     struct n2_space trained; /* may be none: then vectors are compared */
     size_t n_held; /* of the new nodes, those that are queries for tune.h before they are linked */

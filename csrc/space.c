@@ -78,8 +78,7 @@ size_t n2_space_encode_node(const struct n2_space *space, const struct n2_store 
                             const struct n2_kernels *kernels, uint32_t node, void *buffer,
                             uint8_t *code)
 {
-    float *unpacked = (float *)(void *)((int16_t *)buffer + n2_space_width(space->dim));
-    const float *vector = n2_store_vector(store, node, unpacked);
+    const float *vector = n2_store_vector(store, node, n2_space_floats_of(buffer, store->dim));
     float factor = store->metric == N2_ANGULAR ? n2_store_behind(store, node) : 1;
     return encode(space, kernels, vector, factor, buffer, code);
 }

@@ -57,6 +57,11 @@ N2_INLINE size_t n2_space_buffer_bytes(size_t dim)
     return n2_space_width(dim) * sizeof(int16_t) + dim * sizeof(float);
 }
 
+N2_INLINE float *n2_space_floats_of(void *buffer, size_t dim)
+{
+    return (float *)(void *)((int16_t *)buffer + n2_space_width(dim));
+}
+
 /* What coordinates of 16 bits are bounded by, so that no product leaves 32 bits. */
 N2_INLINE float n2_space_limit(size_t dim)
 {

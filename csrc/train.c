@@ -15,7 +15,7 @@
 #define LEAST_NODES 400                  /* fewer are scanned rather than walked to */
 #define SAMPLE 4096                      /* vectors */
 #define SAMPLE_FLOATS ((size_t)16 << 20) /* of a sample, at most */
-#define QUERIES 128                      /* vectors of the sample whose neighbours are looked for */
+#define QUERIES 128                      /* whose neighbours are looked for in the sample */
 #define NEAREST 10                       /* of these neighbours */
 #define AMONG 12                         /* nearest by codes, where they are to be found */
 #define ENOUGH 0.92f                     /* the share of them that is */
@@ -35,12 +35,14 @@
 struct sample {
     const struct n2_training *training;
     size_t n, dim;
-    float *vectors;     /* [n][dim], less their mean */
-    float *mean;        /* [dim]; under dot 0 */
-    uint32_t *nodes;    /* [n] where they come from */
-    uint32_t *counting; /* [n] 0, 1, 2, ... */
-    float *axes;        /* [n_axes][dim] */
-    float *images;      /* [n][n_axes] */
+    float *vectors;                /* [n][dim], less their mean */
+    float *mean;                   /* [dim]; under dot 0 */
+    uint32_t *nodes;               /* [n] where they come from */
+    uint32_t *counting;            /* [n] 0, 1, 2, ... */
+    float *axes;                   /* [n_axes][dim] */
+    float *images;                 /* [n][n_axes] */
+    float *queries, *query_images; /* [QUERIES], the same of the queries */
+    float reciprocals[QUERIES];    /* of their norms, under dot; else 1 */
     size_t n_axes;
     const struct n2_space *space; /* in the end */
     uint8_t *codes;               /* [n] in it */
@@ -53,23 +55,24 @@ struct sample {
     uint64_t *words;     /* [SAMPLE * N2_CODE_UNIT] and as many more, for sorting */
 };
 
-static size_t query_row(const struct sample *s, size_t query)
-{
-    return query * s->n / QUERIES;
-}
-
 static bool is_dot(const struct sample *s)
 {
     return s->training->store->metric == N2_DOT;
 }
 
+/* The row of the sample that is the query, if queries are taken from it; else none. */
+static size_t self_of(const struct sample *s, size_t query)
+{
+    return s->training->queries ? SIZE_MAX : query * s->n / QUERIES;
+}
+
 /* estimates[i] += what the numbers at..at + n - 1 of rows[s->n][width] tell of the distance between
- * row i and that of the query: the squared distance, or less the product. */
-static void add_estimates(const struct sample *s, size_t query, const float *rows, size_t width,
-                          size_t at, size_t n, float *estimates)
+ * row i and the query, which is queries[query]: the squared distance, or less the product. */
+static void add_estimates(const struct sample *s, const float *queries, size_t query,
+                          const float *rows, size_t width, size_t at, size_t n, float *estimates)
 {
     const struct n2_kernels *kernels = s->training->kernels;
-    const float *row = rows + query_row(s, query) * width + at;
+    const float *row = queries + query * width + at;
     float part[SAMPLE];
     (is_dot(s) ? kernels->dot : kernels->l2)(row, rows + at, width, s->counting, s->n, n, part);
     for (size_t i = 0; i < s->n; i++)
@@ -109,17 +112,41 @@ static void fill(struct sample *s, size_t room)
     }
 }
 
+/* Copies the query as it was given, or as it stands in the index; returns its norm. */
+static double copy_query(const struct sample *s, size_t query, float *out)
+{
+    const struct n2_training *t = s->training;
+    const float *from = t->queries ? t->queries + query * t->n_queries / QUERIES * s->dim
+                                   : n2_store_vector(t->store, s->nodes[self_of(s, query)], out);
+    double norm;
+    memmove(out, from, s->dim * sizeof(*out));
+    (void)n2_store_check(t->store, out, &norm); /* known to be good */
+    return norm;
+}
+
+static void fill_queries(struct sample *s)
+{
+    for (size_t q = 0; q < QUERIES; q++) {
+        float *query = s->queries + q * s->dim;
+        float reciprocal = n2_store_reciprocal((float)copy_query(s, q, query));
+        s->reciprocals[q] = is_dot(s) ? reciprocal : 1;
+        for (size_t i = 0; i < s->dim; i++)
+            query[i] =
+                query[i] * (s->training->store->metric == N2_ANGULAR ? reciprocal : 1) - s->mean[i];
+    }
+}
+
 /* Finds the true neighbours of queries begin..end-1 within the sample. */
 static void find_near(void *context, size_t begin, size_t end, int worker)
 {
     (void)worker;
     struct sample *s = context;
     for (size_t q = begin; q < end && !N2_LOAD(s->training->cancel); q++) {
-        size_t self = query_row(s, q), n_near = 0;
+        size_t self = self_of(s, q), n_near = 0;
         float *squares = s->squares + q * s->n, *best = s->near_squares + q * NEAREST;
         uint32_t *near = s->near + q * NEAREST;
         memset(squares, 0, s->n * sizeof(*squares));
-        add_estimates(s, q, s->vectors, s->dim, 0, s->dim, squares);
+        add_estimates(s, s->queries, q, s->vectors, s->dim, 0, s->dim, squares);
         for (uint32_t i = 0; i < s->n; i++) {
             if (i == self || (n_near == NEAREST && squares[i] >= best[NEAREST - 1]))
                 continue;
@@ -137,7 +164,7 @@ static void find_near(void *context, size_t begin, size_t end, int worker)
 /* The share of a query's true neighbours that is among the nearest by these estimates. */
 static float share_found(const struct sample *s, size_t query, const float *estimates)
 {
-    size_t n_found = 0, self = query_row(s, query);
+    size_t n_found = 0, self = self_of(s, query);
     for (size_t j = 0; j < NEAREST; j++) {
         float own = estimates[s->near[query * NEAREST + j]];
         size_t twice = 0; /* those nearer, and half of those as near */
@@ -158,21 +185,22 @@ static void try_axes(void *context, size_t begin, size_t end, int worker)
         memset(estimates, 0, s->n * sizeof(*estimates));
         for (size_t at = 0; at < s->n_axes; at += N2_CODE_UNIT) {
             size_t n = n2_min(N2_CODE_UNIT, s->n_axes - at);
-            add_estimates(s, q, s->images, s->n_axes, at, n, estimates);
+            add_estimates(s, s->query_images, q, s->images, s->n_axes, at, n, estimates);
             s->found[q * (N2_MAX_AXES / N2_CODE_UNIT) + at / N2_CODE_UNIT] =
                 share_found(s, q, estimates);
         }
     }
 }
 
-/* Prepares the code of a query for others. */
-static void probe_code(const struct sample *s, size_t query, int8_t *weights,
-                       struct n2_probe *probe)
+/* Prepares a query as searches do. `code` has room for N2_MAX_AXES bytes. */
+static void probe_query(const struct sample *s, size_t query, void *buffer, uint8_t *code,
+                        struct n2_probe *probe)
 {
-    const uint8_t *code = s->codes + query_row(s, query) * s->space->codes.stride;
-    *probe = (struct n2_probe){.code = code};
-    if (is_dot(s))
-        n2_space_weigh(s->space, code, weights, probe);
+    const struct n2_training *t = s->training;
+    float *vector = n2_space_floats_of(buffer, s->dim);
+    double norm = copy_query(s, query, vector);
+    n2_store_probe_query(t->store, vector, norm, vector, probe);
+    (void)n2_space_encode_query(s->space, t->store, t->kernels, probe, buffer, code);
 }
 
 /* keys[i] = key of the distance from the probe to the code of row rows[i] of the sample. */
@@ -187,14 +215,13 @@ static void code_keys(const struct sample *s, const struct n2_probe *probe, cons
 /* The same with codes, of which there is one length only. */
 static void try_codes(void *context, size_t begin, size_t end, int worker)
 {
-    (void)worker;
     struct sample *s = context;
     uint32_t keys[SAMPLE];
     for (size_t q = begin; q < end && !N2_LOAD(s->training->cancel); q++) {
         float *estimates = s->squares + q * s->n;
         struct n2_probe probe;
-        int8_t weights[N2_MAX_AXES];
-        probe_code(s, q, weights, &probe);
+        uint8_t code[N2_MAX_AXES];
+        probe_query(s, q, s->training->buffers[worker], code, &probe);
         code_keys(s, &probe, s->counting, s->n, keys);
         for (size_t i = 0; i < s->n; i++)
             estimates[i] = is_dot(s) ? n2_key_distance(keys[i]) : (float)keys[i];
@@ -216,14 +243,17 @@ static int make_axes(struct sample *s, size_t n_axes)
     n2_alloc_free(s->images);
     s->n_axes = n_axes;
     s->axes = n2_alloc(n_axes * s->dim, sizeof(float));
-    s->images = n2_alloc(s->n * n_axes, sizeof(float));
+    s->images = n2_alloc((s->n + QUERIES) * n_axes, sizeof(float));
+    s->query_images = s->images ? s->images + s->n * n_axes : NULL;
     return s->axes && s->images ? N2_OK : N2_ERR_NO_MEMORY;
 }
 
 static void project(struct sample *s)
 {
-    n2_axes_project(s->training->team, s->training->kernels, s->vectors, s->n, s->dim, s->axes,
-                    s->n_axes, s->images);
+    const struct n2_training *t = s->training;
+    n2_axes_project(t->team, t->kernels, s->vectors, s->n, s->dim, s->axes, s->n_axes, s->images);
+    n2_axes_project(t->team, t->kernels, s->queries, QUERIES, s->dim, s->axes, s->n_axes,
+                    s->query_images);
 }
 
 /* Takes all coordinates, which leaves nothing out. */
@@ -275,23 +305,24 @@ static void sort_floats(struct sample *s, size_t n)
     n2_sort(s->words, s->words + SAMPLE * N2_CODE_UNIT, n);
 }
 
-/* The unit in which all but a few coordinates of the images fit a byte. */
-static float choose_unit(struct sample *s)
+/* The unit in which all but a few coordinates of these images fit a byte. */
+static float unit_for(struct sample *s, const float *images, size_t n_images)
 {
-    size_t all = s->n * s->n_axes, n = n2_min(all, SAMPLE * N2_CODE_UNIT);
+    size_t all = n_images * s->n_axes, n = n2_min(all, SAMPLE * N2_CODE_UNIT);
     for (size_t i = 0; i < n; i++)
-        s->words[i] = n2_key(fabsf(s->images[i * all / n]));
+        s->words[i] = n2_key(fabsf(images[i * all / n]));
     sort_floats(s, n);
     size_t clipped = is_dot(s) ? 0 : n / CLIPPED; /* the longest vectors matter most under dot */
     return n2_key_distance((uint32_t)s->words[n - 1 - clipped]) / RANGE;
 }
 
-/* What makes a query one of length 1, under dot. */
-static float unit_factor(const struct sample *s, size_t query)
+/* The unit for the vectors, up to twice as large if the queries need that. Under dot they are not
+ * coded. */
+static float choose_unit(struct sample *s)
 {
-    const struct n2_store *store = s->training->store;
-    uint32_t node = s->nodes[query_row(s, query)];
-    return is_dot(s) ? n2_store_reciprocal(n2_store_behind(store, node)) : 1;
+    float unit = unit_for(s, s->images, s->n);
+    float wider = is_dot(s) ? 0 : unit_for(s, s->query_images, QUERIES);
+    return wider <= unit ? unit : wider < 2 * unit ? wider : 2 * unit;
 }
 
 /* The distance of the last of NEAREST neighbours over that of the first, or under dot how much
@@ -302,7 +333,7 @@ static float measure_growth(struct sample *s, size_t share)
     for (size_t q = 0; q < QUERIES; q++) {
         float near = s->near_squares[q * NEAREST], far = s->near_squares[(q + 1) * NEAREST - 1];
         if (is_dot(s))
-            s->words[n++] = n2_key((far - near) * unit_factor(s, q));
+            s->words[n++] = n2_key((far - near) * s->reciprocals[q]);
         else if (near > 0)
             s->words[n++] = n2_key(sqrtf(far / near));
     }
@@ -348,12 +379,12 @@ static float choose_shrink(struct sample *s)
     size_t n = 0;
     for (size_t q = 0; q < QUERIES; q++) {
         struct n2_probe probe;
-        int8_t weights[N2_MAX_AXES];
+        uint8_t code[N2_MAX_AXES];
         uint32_t keys[NEAREST];
-        probe_code(s, q, weights, &probe);
+        probe_query(s, q, s->training->buffers[0], code, &probe);
         code_keys(s, &probe, s->near + q * NEAREST, NEAREST, keys);
         for (size_t i = 0; i < NEAREST; i++) {
-            float deviation, near = s->near_squares[q * NEAREST + i] * unit_factor(s, q);
+            float deviation, near = s->near_squares[q * NEAREST + i];
             if (s->training->store->metric == N2_ANGULAR)
                 near /= 2; /* which is 1 - p.q for vectors of length 1 */
             if (n2_space_deviation(s->space, s->training->store, &probe, keys[i], n2_key(near),
@@ -438,6 +469,7 @@ static int make_and_try(struct sample *s, float share, struct n2_space *space)
 static int train(struct sample *s, struct n2_space *space)
 {
     const struct n2_training *t = s->training;
+    fill_queries(s);
     n2_team_for(t->team, QUERIES, 1, find_near, s);
     s->growth = measure_growth(s, 2);
     if (!is_dot(s) && s->growth < LEAST_GROWTH)
@@ -467,6 +499,7 @@ int n2_train(const struct n2_training *t, struct n2_space *space)
     struct sample s = {.training = t, .dim = dim};
     s.vectors = n2_alloc(room * dim, sizeof(float));
     s.mean = n2_alloc(dim, sizeof(float));
+    s.queries = n2_alloc(QUERIES * dim, sizeof(float));
     s.nodes = n2_alloc(room, sizeof(uint32_t));
     s.counting = n2_alloc(room, sizeof(uint32_t));
     s.squares = n2_alloc(QUERIES * room, sizeof(float));
@@ -475,8 +508,8 @@ int n2_train(const struct n2_training *t, struct n2_space *space)
     s.found = n2_alloc(QUERIES * (N2_MAX_AXES / N2_CODE_UNIT), sizeof(float));
     s.words = n2_alloc(2 * SAMPLE * N2_CODE_UNIT, sizeof(uint64_t));
     int status = N2_ERR_NO_MEMORY;
-    if (s.vectors && s.mean && s.nodes && s.counting && s.squares && s.near && s.near_squares &&
-        s.found && s.words) {
+    if (s.vectors && s.mean && s.queries && s.nodes && s.counting && s.squares && s.near &&
+        s.near_squares && s.found && s.words) {
         fill(&s, room);
         for (uint32_t i = 0; i < s.n; i++)
             s.counting[i] = i;
@@ -486,6 +519,7 @@ int n2_train(const struct n2_training *t, struct n2_space *space)
     }
     n2_alloc_free(s.vectors);
     n2_alloc_free(s.mean);
+    n2_alloc_free(s.queries);
     n2_alloc_free(s.nodes);
     n2_alloc_free(s.counting);
     n2_alloc_free(s.axes);

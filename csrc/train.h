@@ -22,6 +22,8 @@ struct n2_training {
     struct n2_team *team;
     void **buffers; /* one a thread, of n2_space_buffer_bytes */
     uint32_t n_nodes;
+    const float *queries; /* [n_queries][dim], checked; NULL: vectors are in their place */
+    size_t n_queries;
     uint64_t seed;
     const int32_t *cancel; /* not 0: ends early, without a space */
     bool wanted;           /* there is to be a space, if codes are good enough */

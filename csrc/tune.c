@@ -10,7 +10,6 @@
 
 #include <math.h>
 
-#define MOST_QUERIES 400
 #define LEAST_QUERIES 50
 #define NODES_A_QUERY 50        /* so that tuning costs a small part of a build */
 #define MOST_MEASURED 400000000 /* distances of the exact search */
@@ -110,7 +109,9 @@ static void probe_of(const struct tuner *t, size_t i, struct n2_scratch *scratch
                      struct n2_probe *probe)
 {
     const struct n2_store *store = t->view.store;
-    const float *vector = n2_store_vector(store, t->nodes[i], scratch->query);
+    const float *given = t->build->queries;
+    const float *vector =
+        given ? given + i * store->dim : n2_store_vector(store, t->nodes[i], scratch->query);
     double norm;
     (void)n2_store_check(store, vector, &norm); /* was checked when it was added */
     n2_store_probe_query(store, vector, norm, scratch->query, probe);
@@ -253,7 +254,7 @@ size_t n2_tune_queries(struct n2_build *build)
     const struct n2_index *index = build->index;
     size_t n_after = index->graph.n_linked + build->n_new;
     size_t n = n2_min(MOST_MEASURED / n2_max(n_after, 1), n_after / NODES_A_QUERY);
-    n = n2_min(n2_min(n2_max(n, LEAST_QUERIES), MOST_QUERIES), build->inserter.most);
+    n = n2_min(n2_min(n2_max(n, LEAST_QUERIES), N2_TUNE_QUERIES), build->inserter.most);
     if (n2_pass_space(build)->growth <= 0 || build->n_new / 4 < n ||
         (!build->retrains && n_after - n_after / RETUNE < index->tuning.n_linked))
         return 0;
@@ -262,6 +263,7 @@ size_t n2_tune_queries(struct n2_build *build)
 
 int n2_tune(struct n2_build *build, const uint32_t *nodes, size_t n, struct n2_tuning *tuning)
 {
+    n = build->queries ? build->n_queries : n;
     struct tuner t = {.build = build, .view = build->inserter.view, .nodes = nodes, .n = n};
     int status = N2_OK;
     t.space = *n2_pass_space(build);

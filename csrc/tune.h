@@ -2,14 +2,15 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * How far a search must look for a recall depends on the data and on k. Before the last nodes of a
- * build are linked, they serve as queries that the graph does not know: their true neighbours are
- * compared with what searches of growing stretch find.
+ * build are linked, they serve as queries that the graph does not know, unless the caller gave some
+ * of its own: their true neighbours are compared with what searches of growing stretch find.
  */
 #ifndef N2_TUNE_H
 #define N2_TUNE_H
 
 #include "queue.h"
 
+#define N2_TUNE_QUERIES 400 /* at most */
 #define N2_TUNE_STEPS 12
 #define N2_TUNE_KS 3 /* k 1, 10, 100 */
 
@@ -37,8 +38,8 @@ struct n2_build;
 /* Whether the build is to tune, and before how many nodes to go: 0 if not. */
 size_t n2_tune_queries(struct n2_build *build);
 
-/* Fills *tuning, with nodes[n], which are not linked, as queries. Sets the build's shrink. On the
- * team's leader. Returns 0, N2_ERR_NO_MEMORY or N2_ERR_CANCELLED. */
+/* Fills *tuning, with the build's queries or else nodes[n], which are not linked, as queries. Sets
+ * the build's shrink. On the team's leader. Returns 0, N2_ERR_NO_MEMORY or N2_ERR_CANCELLED. */
 int n2_tune(struct n2_build *build, const uint32_t *nodes, size_t n, struct n2_tuning *tuning);
 
 #endif

@@ -44,15 +44,19 @@ const maxThreads = 1024
 // buildSteps makes a build. Between its steps the build rests in x.build, outside of any lane, from
 // where Close ends it.
 func (x *Index) buildSteps(ctx context.Context, o *BuildOptions) error {
+	n, err := x.countVectors(o.Queries)
+	if err != nil {
+		return err
+	}
 	threads := o.Threads
 	if threads == 0 {
 		threads = min(runtime.GOMAXPROCS(0), maxThreads)
 	}
-	err := x.walks.do(ctx, func() (err error) {
+	err = x.walks.do(ctx, func() (err error) {
 		if x.build != nil {
 			return ErrClosed // it is one that was left to Close
 		}
-		x.build, err = x.core.beginBuild(threads)
+		x.build, err = x.core.beginBuild(threads, o.Queries, n)
 		return err
 	})
 	if err != nil {

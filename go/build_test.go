@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 
 	n2 "github.com/n2ann/n2/go"
@@ -259,4 +260,54 @@ func TestSecondBuildWaits(t *testing.T) {
 	if s := x.Stats(); s.Pending != 0 {
 		t.Errorf("%d vectors are pending", s.Pending)
 	}
+}
+
+// Queries unlike the vectors are found as well as was asked for by an index that was given some.
+func TestBuildWithQueries(t *testing.T) {
+	const n, dim, given, k = 4000, 48, 400, 10
+	vs, qs := gauss(3, n, dim), gauss(4, 2*given, dim)
+	for i := range vs {
+		vs[i] /= 1 + float32(i%dim)/3
+	}
+	for i := range qs {
+		qs[i] = qs[i]*(0.2+float32(i%dim)/20) + 0.3
+	}
+	x := newIndex(t, dim, &n2.Options{Metric: n2.Dot}, vs)
+	must(t, x.Build(t.Context(), &n2.BuildOptions{Queries: qs[:given*dim]}))
+	found := 0
+	for i := given; i < 2*given; i++ {
+		q := qs[i*dim : (i+1)*dim]
+		exact, err := x.SearchExact(q, k)
+		must(t, err)
+		got, err := x.Search(q, k, nil)
+		must(t, err)
+		for _, g := range got {
+			if g.Distance >= exact[k-1].Distance {
+				found++
+			}
+		}
+	}
+	if recall := float64(found) / (given * k); recall < 0.92 {
+		t.Errorf("recall is %.4f", recall)
+	}
+}
+
+func TestBuildRefusesBadQueries(t *testing.T) {
+	x := newIndex(t, 2, nil, []float32{1, 2, 3, 4})
+	for _, bad := range []struct {
+		queries []float32
+		want    error
+	}{
+		{[]float32{1, 2, 3}, n2.ErrDimension},
+		{[]float32{1, float32(math.NaN())}, n2.ErrNotFinite},
+		{[]float32{1, 2, 0, 0}, n2.ErrZeroVector},
+	} {
+		if err := x.Build(t.Context(), &n2.BuildOptions{Queries: bad.queries}); !errors.Is(err, bad.want) {
+			t.Errorf("%v: %v, not %v", bad.queries, err, bad.want)
+		}
+		if x.Stats().Pending != 2 {
+			t.Errorf("%v: built all the same", bad.queries)
+		}
+	}
+	must(t, x.Build(t.Context(), &n2.BuildOptions{Queries: []float32{1, 2}}))
 }

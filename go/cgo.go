@@ -278,10 +278,18 @@ type build struct {
 	build *C.struct_n2_build
 }
 
-func (c *core) beginBuild(threads int) (*build, error) {
+// beginBuild begins a build, with the n vectors of queries to measure by.
+func (c *core) beginBuild(threads int, queries []float32, n int) (*build, error) {
 	options := C.struct_n2_build_options{
 		size:    C.sizeof_struct_n2_build_options,
 		threads: C.int32_t(threads),
+	}
+	if n > 0 {
+		var pinner runtime.Pinner
+		defer pinner.Unpin()
+		pinner.Pin(&queries[0])
+		options.queries = (*C.float)(&queries[0])
+		options.n_queries = C.size_t(n)
 	}
 	b := &build{core: c}
 	if err := statusError(C.n2_build_begin(&b.build, c.index, &options)); err != nil {

@@ -167,6 +167,11 @@ type BuildOptions struct {
 	// lock held: done of total steps of work are behind it. It may call any method of the index but
 	// Build, which would wait for itself.
 	Progress func(done, total int)
+	// Queries, if any, are some that searches will ask, one behind the other: where the build chooses
+	// codes and measures which search gives which recall, 400 of them are used instead of vectors.
+	// They are worth giving where queries are distributed unlike the vectors, as texts that look for
+	// images are.
+	Queries []float32
 }
 
 // SearchOptions are those of a search in the graph. Nil means all zero.

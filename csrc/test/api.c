@@ -304,6 +304,16 @@ static void test_build_arguments(void)
     options.size = 0;
     CHECK_STATUS(N2_ERR_OPTION, n2_build(index, &options));
     CHECK_STATUS(N2_ERR_OPTION, n2_build_begin(&build, index, &options));
+    const float queries[2][2] = {{1, 2}, {INFINITY, 1}};
+    n2_build_options_init(&options);
+    options.n_queries = 1; /* which are nowhere */
+    CHECK_STATUS(N2_ERR_OPTION, n2_build(index, &options));
+    options.queries = queries[0];
+    options.n_queries = 2;
+    CHECK_STATUS(N2_ERR_NOT_FINITE, n2_build(index, &options));
+    CHECK_STATUS(N2_ERR_NOT_FINITE, n2_build_begin(&build, index, &options));
+    options.n_queries = 1;
+    CHECK_STATUS(0, n2_build(index, &options));
     CHECK(build == NULL);
     n2_build_end(build);
     CHECK_STATUS(0, n2_build(index, NULL)); /* nothing is pending */
