@@ -24,7 +24,7 @@ func (*core) save(string) error                                                 
 func (*core) verify(*int32) error                                                 { return ErrNoCgo }
 func (*core) degrees(*int32) ([][]int, error)                                     { return nil, ErrNoCgo }
 func (*core) stats() Stats                                                        { return Stats{} }
-func (*core) beginBuild(int) (*build, error)                                      { return nil, ErrNoCgo }
+func (*core) beginBuild(int, []float32, int) (*build, error)                      { return nil, ErrNoCgo }
 
 type build struct{}
 

@@ -304,7 +304,7 @@ static void test_build_arguments(void)
     options.size = 0;
     CHECK_STATUS(N2_ERR_OPTION, n2_build(index, &options));
     CHECK_STATUS(N2_ERR_OPTION, n2_build_begin(&build, index, &options));
-    const float queries[2][2] = {{1, 2}, {INFINITY, 1}};
+    const float queries[2][DIM] = {{1, 2}, {INFINITY, 1}};
     n2_build_options_init(&options);
     options.n_queries = 1; /* which are nowhere */
     CHECK_STATUS(N2_ERR_OPTION, n2_build(index, &options));
