@@ -96,7 +96,8 @@ enum n2_metric {
 
 /* How a node's neighbours are chosen among the candidates that its insertion finds. */
 enum n2_selection {
-    N2_HEURISTIC = 1,             /* the paper's Algorithm 4: spread in all directions */
+    N2_HEURISTIC = 1,             /* the paper's Algorithm 4: spread in all directions; on level 0
+                                     as the next under dot, and where there are sketches */
     N2_HEURISTIC_KEEP_PRUNED = 2, /* the same, free places filled with the nearest left over */
     N2_NAIVE = 3                  /* Algorithm 3: the nearest ones */
 };
@@ -123,8 +124,7 @@ enum n2_navigation {
 /* Whether the index keeps a sketch of each link on level 0: a bit for each direction of the codes,
  * which tells a walk which links may lead to something near before it fetches their codes. Searches
  * where no direction can be spared become faster by half for about 4 + n / 8 bytes a link, n being
- * the number of directions. Since a link more costs a walk next to nothing then, lists on level 0
- * are filled as by N2_HEURISTIC_KEEP_PRUNED. */
+ * the number of directions. A link more costs a walk next to nothing then: see N2_HEURISTIC. */
 enum n2_sketch {
     N2_SKETCH_AUTO = 1, /* where codes keep all of the more than 64 directions that there are */
     N2_SKETCH_ON = 2,   /* wherever there are codes */

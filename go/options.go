@@ -50,8 +50,8 @@ func ParseMetric(s string) (Metric, error) {
 type Selection int32
 
 const (
-	// Heuristic spreads the neighbours in all directions: Algorithm 4 of the paper. It is the
-	// default.
+	// Heuristic spreads the neighbours in all directions: Algorithm 4 of the paper. On level 0 it does
+	// as the next under [Dot], and where there are sketches. It is the default.
 	Heuristic Selection = 1
 	// HeuristicKeepPruned does the same and fills free places with the nearest of those left over.
 	HeuristicKeepPruned Selection = 2
@@ -89,8 +89,7 @@ const (
 // A Sketch says whether an index keeps a sketch of each link on level 0: a bit for each direction of
 // the codes, which tells a walk which links may lead to something near before it fetches their codes.
 // Searches where no direction can be spared become faster by half for about 4 + n / 8 bytes a link, n
-// being the number of directions. Since a link more costs a walk next to nothing then, lists on level
-// 0 are filled as by [HeuristicKeepPruned].
+// being the number of directions. A link more costs a walk next to nothing then: see [Heuristic].
 type Sketch int32
 
 const (
