@@ -6,7 +6,6 @@
 #include "alloc.h"
 #include "axes.h"
 #include "hash.h"
-#include "heap.h"
 #include "sketch.h"
 #include "sort.h"
 
@@ -22,11 +21,7 @@
 #define HOPELESS 0.3f                    /* if so few are, more axes will not help either */
 #define LOST 0.03f                       /* the share that rounding may lose */
 #define CLIPPED 1000                     /* one coordinate in so many lies outside its byte */
-#define UNFIT 100                        /* no more than one in so many may in use, */
-#define SLACK 10                         /* of so many vectors more than there are */
-#define FINE 8                           /* units between a vector and its tenth neighbour */
 #define FINE_PRODUCTS 1                  /* units between its first and tenth products, under dot */
-#define COARSE 5                         /* no more than one in so many may have less */
 #define LOW_SHARE 50                     /* one in so many is nearer than `shrink` says */
 #define RANGE 63.5f                      /* of a byte, from its middle */
 #define LEAST_GROWTH 1.05f
@@ -360,7 +355,7 @@ static double measure_dimension(struct sample *s)
 static bool fine_enough(struct sample *s)
 {
     if (is_dot(s))
-        return measure_growth(s, COARSE) >= FINE_PRODUCTS * s->unit;
+        return measure_growth(s, N2_TRAIN_COARSE) >= FINE_PRODUCTS * s->unit;
     double dimension = measure_dimension(s);
     double closer = dimension > 0 ? pow((double)s->n / s->training->n_nodes, 1 / dimension) : 1;
     size_t n = 0;
@@ -370,7 +365,8 @@ static bool fine_enough(struct sample *s)
             s->words[n++] = n2_key((float)(sqrt(far) * closer));
     }
     sort_floats(s, n);
-    return n > 0 && n2_key_distance((uint32_t)s->words[n / COARSE]) >= FINE * s->unit;
+    return n > 0 &&
+           n2_key_distance((uint32_t)s->words[n / N2_TRAIN_COARSE]) >= N2_TRAIN_FINE * s->unit;
 }
 
 /* What the deviation of codes from near vectors is below for one in LOW_SHARE. */
@@ -531,82 +527,4 @@ int n2_train(const struct n2_training *t, struct n2_space *space)
     n2_alloc_free(s.found);
     n2_alloc_free(s.words);
     return status;
-}
-
-struct encoding {
-    const struct n2_training *training;
-    struct n2_space *space;
-    const uint32_t *nodes;
-    uint64_t *words; /* [n] of each, the hash of its code and that of its vector */
-    size_t n_outside;
-};
-
-static void encode(void *context, size_t begin, size_t end, int worker)
-{
-    struct encoding *e = context;
-    const struct n2_training *t = e->training;
-    size_t n_outside = 0;
-    for (size_t i = begin; i < end && !N2_LOAD(t->cancel); i++) {
-        uint32_t node = e->nodes ? e->nodes[i] : (uint32_t)i;
-        uint8_t *code = n2_space_code(e->space, node);
-        n_outside +=
-            n2_space_encode_node(e->space, t->store, t->kernels, node, t->buffers[worker], code);
-        uint64_t of_code = n2_hash_words(code, e->space->codes.stride / sizeof(uint32_t));
-        uint64_t of_vector = n2_store_hash(t->store, node);
-        e->words[i] = of_code << 32 | (uint32_t)of_vector;
-    }
-    N2_FETCH_ADD(&e->n_outside, n_outside);
-}
-
-/* How many of the sorted words[n] belong to a code that another vector has as well. */
-static size_t count_shared(const uint64_t *words, size_t n)
-{
-    size_t n_shared = 0;
-    for (size_t i = 1; i < n; i++)
-        n_shared += words[i] >> 32 == words[i - 1] >> 32 && words[i] != words[i - 1];
-    return n_shared;
-}
-
-/* Whether the codes of too many of a sample of nodes hardly differ from those of ten others. */
-static bool is_coarse(const struct n2_training *t, const struct n2_space *space,
-                      const uint32_t *nodes, size_t n)
-{
-    enum { AMONG_NODES = 512 };
-    uint32_t sample[AMONG_NODES], squares[AMONG_NODES];
-    size_t m = n2_min(n, AMONG_NODES), n_queries = n2_min(m, QUERIES), n_coarse = 0;
-    for (size_t i = 0; i < m; i++)
-        sample[i] = nodes ? nodes[i * n / m] : (uint32_t)(i * n / m);
-    for (size_t q = 0; q < n_queries && m > NEAREST; q++) {
-        uint32_t self = sample[q * m / n_queries];
-        uint64_t words[NEAREST + 1];
-        struct n2_heap heap = {words, 0, NEAREST + 1};
-        t->kernels->code(n2_space_code(space, self), space->codes.base, space->codes.stride, sample,
-                         m, squares);
-        for (size_t i = 0; i < m; i++)
-            n2_heap_push(&heap, (uint64_t)squares[i] << 32 | sample[i]);
-        uint32_t tenth = (uint32_t)heap.words[0];
-        n_coarse += heap.words[0] >> 32 < FINE * FINE && !n2_store_equal(t->store, self, tenth);
-    }
-    return n_coarse > n_queries / COARSE;
-}
-
-int n2_train_encode(const struct n2_training *t, struct n2_space *space, const uint32_t *nodes,
-                    size_t n, bool *unfit)
-{
-    *unfit = false;
-    if (n == 0)
-        return N2_OK;
-    uint64_t *words = n2_alloc(2 * n, sizeof(*words));
-    if (!words)
-        return N2_ERR_NO_MEMORY;
-    struct encoding e = {t, space, nodes, words, 0};
-    n2_team_for(t->team, n, GRAIN, encode, &e);
-    if (!N2_LOAD(t->cancel)) {
-        n2_sort(words, words + n, n);
-        *unfit = e.n_outside > (n + SLACK) * space->n_axes / UNFIT ||
-                 count_shared(words, n) > t->n_nodes / UNFIT ||
-                 (t->store->metric != N2_DOT && is_coarse(t, space, nodes, n));
-    }
-    n2_alloc_free(words);
-    return N2_OK;
 }

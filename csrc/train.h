@@ -15,6 +15,11 @@
 #include "space.h"
 #include "team.h"
 
+/* Codes are coarse where more than one vector in N2_TRAIN_COARSE is less than N2_TRAIN_FINE units
+ * away from its tenth neighbour. */
+#define N2_TRAIN_FINE 8
+#define N2_TRAIN_COARSE 5
+
 struct n2_training {
     const struct n2_store *store;
     const struct n2_graph *graph; /* whose duplicates are left out */

@@ -1,0 +1,94 @@
+/* encode.c - the codes of nodes, and whether a map fits them.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "train.h"
+
+#include "alloc.h"
+#include "heap.h"
+#include "sort.h"
+
+#define CLIPPED 100 /* one coordinate in so many may lie outside its byte */
+#define SHARED 100  /* and one vector in so many share its code with others */
+#define SLACK 10    /* of so many vectors more than there are */
+#define AMONG 512   /* nodes, in which some are looked at: */
+#define QUERIES 128 /* so many, */
+#define NEAREST 10  /* and how near so many others are */
+#define GRAIN 64
+
+struct encoding {
+    const struct n2_training *training;
+    struct n2_space *space;
+    const uint32_t *nodes;
+    uint64_t *words; /* [n] of each, the hash of its code and that of its vector */
+    size_t n_outside;
+};
+
+static void encode(void *context, size_t begin, size_t end, int worker)
+{
+    struct encoding *e = context;
+    const struct n2_training *t = e->training;
+    size_t n_outside = 0;
+    for (size_t i = begin; i < end && !N2_LOAD(t->cancel); i++) {
+        uint32_t node = e->nodes ? e->nodes[i] : (uint32_t)i;
+        uint8_t *code = n2_space_code(e->space, node);
+        n_outside +=
+            n2_space_encode_node(e->space, t->store, t->kernels, node, t->buffers[worker], code);
+        uint64_t of_code = n2_hash_words(code, e->space->codes.stride / sizeof(uint32_t));
+        uint64_t of_vector = n2_store_hash(t->store, node);
+        e->words[i] = of_code << 32 | (uint32_t)of_vector;
+    }
+    N2_FETCH_ADD(&e->n_outside, n_outside);
+}
+
+/* How many of the sorted words[n] belong to a code that another vector has as well. */
+static size_t count_shared(const uint64_t *words, size_t n)
+{
+    size_t n_shared = 0;
+    for (size_t i = 1; i < n; i++)
+        n_shared += words[i] >> 32 == words[i - 1] >> 32 && words[i] != words[i - 1];
+    return n_shared;
+}
+
+/* Whether the codes of too many of a sample of nodes hardly differ from those of ten others. */
+static bool is_coarse(const struct n2_training *t, const struct n2_space *space,
+                      const uint32_t *nodes, size_t n)
+{
+    uint32_t sample[AMONG], squares[AMONG];
+    size_t m = n2_min(n, AMONG), n_queries = n2_min(m, QUERIES), n_coarse = 0;
+    for (size_t i = 0; i < m; i++)
+        sample[i] = nodes ? nodes[i * n / m] : (uint32_t)(i * n / m);
+    for (size_t q = 0; q < n_queries && m > NEAREST; q++) {
+        uint32_t self = sample[q * m / n_queries];
+        uint64_t words[NEAREST + 1];
+        struct n2_heap heap = {words, 0, NEAREST + 1};
+        t->kernels->code(n2_space_code(space, self), space->codes.base, space->codes.stride, sample,
+                         m, squares);
+        for (size_t i = 0; i < m; i++)
+            n2_heap_push(&heap, (uint64_t)squares[i] << 32 | sample[i]);
+        uint32_t tenth = (uint32_t)heap.words[0];
+        n_coarse += heap.words[0] >> 32 < N2_TRAIN_FINE * N2_TRAIN_FINE &&
+                    !n2_store_equal(t->store, self, tenth);
+    }
+    return n_coarse > n_queries / N2_TRAIN_COARSE;
+}
+
+int n2_train_encode(const struct n2_training *t, struct n2_space *space, const uint32_t *nodes,
+                    size_t n, bool *unfit)
+{
+    *unfit = false;
+    if (n == 0)
+        return N2_OK;
+    uint64_t *words = n2_alloc(2 * n, sizeof(*words));
+    if (!words)
+        return N2_ERR_NO_MEMORY;
+    struct encoding e = {t, space, nodes, words, 0};
+    n2_team_for(t->team, n, GRAIN, encode, &e);
+    if (!N2_LOAD(t->cancel)) {
+        n2_sort(words, words + n, n);
+        *unfit = e.n_outside > (n + SLACK) * space->n_axes / CLIPPED ||
+                 count_shared(words, n) > t->n_nodes / SHARED ||
+                 (t->store->metric != N2_DOT && is_coarse(t, space, nodes, n));
+    }
+    n2_alloc_free(words);
+    return N2_OK;
+}
