@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,9 +38,10 @@ func prepare(vectors string, vocabulary *Vocabulary, out *os.File) (*n2.Index, e
 	s := built.Stats()
 	fmt.Fprintf(out, "build    %s on %s (%s), M %d, efConstruction %d\n", duration(took),
 		plural(s.Threads, "thread"), s.Kernel, s.M, s.EfConstruction)
-	fmt.Fprintf(out, "memory   %s in the index: vectors %s, links %s, ids %s%s\n",
-		megabytes(s.VectorBytes+s.LinkBytes+s.IDBytes), megabytes(s.VectorBytes),
-		megabytes(s.LinkBytes), megabytes(s.IDBytes), resident())
+	codes := s.CodeBytes + s.SketchBytes
+	fmt.Fprintf(out, "memory   %s in the index: vectors %s, codes %s, links %s, ids %s%s\n",
+		megabytes(s.VectorBytes+codes+s.LinkBytes+s.IDBytes), megabytes(s.VectorBytes),
+		megabytes(codes), megabytes(s.LinkBytes), megabytes(s.IDBytes), resident())
 
 	dir, err := os.MkdirTemp("", "n2-words-")
 	if err != nil {
@@ -109,6 +111,14 @@ func build(ctx context.Context, index *n2.Index, out *os.File) (time.Duration, e
 			}
 		}
 		defer fmt.Fprint(out, erase)
+	}
+	if index.Len() > 0 {
+		// What will be asked is unlike the words themselves: sums of words.
+		sums, err := wordPairs(index, 400, index.Len()/7)
+		if err != nil {
+			return 0, err
+		}
+		options.Queries = slices.Concat(sums...)
 	}
 	start := time.Now()
 	err := index.Build(ctx, &options)

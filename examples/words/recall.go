@@ -14,12 +14,12 @@ import (
 // words, which the index does not hold: a vector that it holds is an easier query.
 func measureRecall(index *n2.Index, out io.Writer) error {
 	const k = 10
-	queries, err := wordPairs(index, 300)
-	if err != nil {
-		return err
-	}
 	if index.Len() < k {
 		return nil
+	}
+	queries, err := wordPairs(index, 300, 0)
+	if err != nil {
+		return err
 	}
 
 	// farthest[i] is the distance of the k-th nearest of query i: what is no farther is a hit.
@@ -70,13 +70,13 @@ func writeRecall(out io.Writer, ef string, recall float64, took time.Duration, q
 }
 
 // wordPairs returns n queries, each the sum of two words: the first ones are spread evenly over the
-// index, the second ones irregularly.
-func wordPairs(index *n2.Index, n int) ([][]float32, error) {
+// index, from the word at shift on, the second ones irregularly.
+func wordPairs(index *n2.Index, n, shift int) ([][]float32, error) {
 	vector := func(id uint32) ([]float32, error) { return index.Vector(id, nil) }
 	queries := make([][]float32, n)
 	words := index.Len()
 	for i := range queries {
-		first, second := i*words/n, (i*7919+words/2)%words
+		first, second := (i*words/n+shift)%words, (i*7919+words/2+3*shift)%words
 		sum, err := Evaluate([]Term{{ID: uint32(first)}, {ID: uint32(second)}}, vector)
 		if err != nil {
 			return nil, err
