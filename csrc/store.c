@@ -65,8 +65,12 @@ int n2_store_check(const struct n2_store *store, const float *vector, double *no
 /* The norm of what a vector is rounded to. */
 static double norm_of(const struct n2_store *store, const float *vector)
 {
+    double sum = 0, norm = 0;
+    if (store->storage == N2_STORE_FLOAT32) { /* which are not rounded */
+        (void)n2_store_check(store, vector, &norm);
+        return norm;
+    }
     struct n2_range range = n2_pack_range_of(vector, store->dim);
-    double sum = 0;
     for (size_t i = 0; i < store->dim; i++) {
         double x = (double)n2_pack_rounded(store->storage, vector[i], range);
         sum += x * x;
