@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"time"
@@ -17,27 +18,29 @@ import (
 )
 
 type runCommand struct {
-	Data         string        `required:"" help:"Data set, or a file of vectors."`
-	N            int           `help:"Use the first N vectors; 0 is all." placeholder:"N"`
-	Peers        []string      `help:"Peers to measure, or 'all'. The reference is added." default:"n2"`
-	Adapter      []string      `type:"existingfile" help:"Files with adapters of further peers."`
-	Out          string        `help:"Result file, which is appended to." default:"results.jsonl"`
-	Quick        bool          `help:"One parameter set, k 10 alone, builds on all cores alone, and fewer repeats and points."`
-	Reference    string        `help:"Peer measured beside each other one; 'none' for none." default:"hnswlib"`
-	K            []int         `help:"Numbers of neighbours." default:"10,1,100"`
-	Repeats      int           `help:"How often each point is measured." default:"5"`
-	BuildRepeats int           `help:"How often each index is built." default:"1"`
-	BuildThreads []int         `help:"Numbers of threads to build with, that of the searched index first; default: all powers of two up to the cores."`
-	Sets         int           `help:"How many parameter sets of each peer are built." default:"2"`
-	Points       int           `help:"How many points of each sweep are searched; 0 is all." default:"0"`
-	Together     int           `help:"How many indexes are in memory at once; 0 is as many as fit." default:"0"`
-	Budget       time.Duration `help:"Time for one repeat of a point, beyond which it makes fewer searches." default:"5s"`
-	BuildLimit   time.Duration `help:"Time after which a build is given up." default:"20m"`
-	SearchLimit  time.Duration `help:"Time after which any other request is." default:"10m"`
-	Scratch      string        `help:"Folder for indexes; default: the system's for temporary files."`
-	Log          string        `help:"File for what the peers print." placeholder:"FILE"`
-	Profile      string        `help:"Measure nothing; write callgrind profiles of N2's build and search at one point to this folder." placeholder:"FOLDER"`
-	Ef           int           `help:"The point that --profile looks at." default:"80"`
+	Data           string        `required:"" help:"Data set, or a file of vectors."`
+	N              int           `help:"Use the first N vectors; 0 is all." placeholder:"N"`
+	Peers          []string      `help:"Peers to measure, or 'all'. The reference is added." default:"n2"`
+	Adapter        []string      `type:"existingfile" help:"Files with adapters of further peers."`
+	Out            string        `help:"Result file, which is appended to." default:"results.jsonl"`
+	Quick          bool          `help:"One parameter set, k 10 alone, builds on all cores alone, and fewer repeats and points."`
+	Reference      string        `help:"Peer measured beside each other one; 'none' for none." default:"hnswlib"`
+	K              []int         `help:"Numbers of neighbours." default:"10,1,100"`
+	Repeats        int           `help:"How often each point is measured." default:"5"`
+	BuildRepeats   int           `help:"How often each index is built." default:"1"`
+	BuildThreads   []int         `help:"Numbers of threads to build with, that of the searched index first; default: all powers of two up to the cores."`
+	Sets           int           `help:"How many parameter sets of each peer are built." default:"2"`
+	M              int           `help:"M of every peer that has one, instead of the peers' own parameter sets." placeholder:"M"`
+	EfConstruction int           `help:"efConstruction, in the same way." placeholder:"EF"`
+	Points         int           `help:"How many points of each sweep are searched; 0 is all." default:"0"`
+	Together       int           `help:"How many indexes are in memory at once; 0 is as many as fit." default:"0"`
+	Budget         time.Duration `help:"Time for one repeat of a point, beyond which it makes fewer searches." default:"5s"`
+	BuildLimit     time.Duration `help:"Time after which a build is given up." default:"20m"`
+	SearchLimit    time.Duration `help:"Time after which any other request is." default:"10m"`
+	Scratch        string        `help:"Folder for indexes; default: the system's for temporary files."`
+	Log            string        `help:"File for what the peers print." placeholder:"FILE"`
+	Profile        string        `help:"Measure nothing; write callgrind profiles of N2's build and search at one point to this folder." placeholder:"FOLDER"`
+	Ef             int           `help:"The point that --profile looks at." default:"80"`
 }
 
 func (c *runCommand) Run(ctx context.Context) (err error) {
@@ -132,7 +135,25 @@ func (c *runCommand) choose() ([]peer.Spec, string, error) {
 			peers = append(peers, s)
 		}
 	}
+	for i := range peers {
+		peers[i].BuildParams = c.override(peers[i].BuildParams)
+	}
 	return peers, c.Reference, nil
+}
+
+// override returns the parameter sets with those of the command line in their places: the first set
+// alone, where there are any.
+func (c *runCommand) override(sets []map[string]any) []map[string]any {
+	params := maps.Clone(sets[0])
+	for name, value := range map[string]int{"M": c.M, "efConstruction": c.EfConstruction} {
+		if _, has := params[name]; has && value != 0 {
+			params[name] = value
+		}
+	}
+	if maps.Equal(params, sets[0]) {
+		return sets
+	}
+	return []map[string]any{params}
 }
 
 func (c *runCommand) check() error {
@@ -142,6 +163,9 @@ func (c *runCommand) check() error {
 				return errors.New("--k, --build-threads, --repeats, --build-repeats and --sets must be above 0")
 			}
 		}
+	}
+	if c.M < 0 || c.EfConstruction < 0 {
+		return errors.New("--m and --ef-construction must not be negative")
 	}
 	if len(c.K) == 0 || c.N < 0 || c.Budget <= 0 || c.BuildLimit <= 0 || c.SearchLimit <= 0 {
 		return errors.New("--k must not be empty, --n not negative, and times must be above 0")
