@@ -1,4 +1,4 @@
-/* api.c - options, create, add and the searches: arguments are checked, then one call goes down.
+/* api.c - options, create and the searches: arguments are checked, then one call goes down.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "index.h"
@@ -75,28 +75,12 @@ int n2_create(struct n2_index **index, size_t dim, const struct n2_options *opti
 
 /* --- vectors --- */
 
-int n2_add(struct n2_index *index, const float *vectors, size_t n, uint32_t *first)
-{
-    if (!index || (!vectors && n > 0))
-        return N2_ERR_OPTION;
-    int status = n2_index_enter(index);
-    if (status)
-        return status;
-    uint32_t id = 0;
-    size_t room = N2_MAX_VECTORS - N2_ACQUIRE(&index->store.n_ids);
-    status = n > room ? N2_ERR_FULL : n2_store_check_new(&index->store, vectors, n);
-    if (!status)
-        status = n2_index_add(index, vectors, n, &id);
-    if (!status && first)
-        *first = id;
-    n2_index_leave(index);
-    return status;
-}
-
-/* Why an id has no node: there is none, or the file is rotten. */
+/* Why an id has no node: there is none, it was deleted, or the file is rotten. */
 static int missing(const struct n2_index *index, uint32_t id)
 {
-    return id < N2_ACQUIRE(&index->store.n_ids) ? N2_ERR_CORRUPT : N2_ERR_NOT_FOUND;
+    return id < N2_ACQUIRE(&index->store.n_ids) && n2_store_entry(&index->store, id).node != N2_NONE
+               ? N2_ERR_CORRUPT
+               : N2_ERR_NOT_FOUND;
 }
 
 int n2_vector(struct n2_index *index, uint32_t id, float *out)
@@ -138,12 +122,16 @@ static int search_in_slot(struct n2_index *index, struct n2_slot *slot, const st
                           struct n2_neighbor *out, size_t *n_out)
 {
     struct n2_view view;
+    struct n2_filter filter;
+    struct n2_plan plan;
     n2_index_view(index, &view);
-    k = n2_min(k, view.n_nodes);
-    float measured;
-    struct n2_beam beam = n2_search_beam(&view, n2_max(k, 1), options ? options->ef : 0,
-                                         options ? options->recall : 0, &measured);
-    int status = fit_scratch(index, slot, &view, k, beam.width);
+    if (options && options->allow) {
+        filter = (struct n2_filter){options->allow, options->n_allow};
+        view.filter = &filter;
+        view.picky = true;
+    }
+    n2_search_plan(&view, k, options, &plan);
+    int status = fit_scratch(index, slot, &view, plan.k, plan.beam.width);
     if (status)
         return status;
     const float *query = target->query;
@@ -159,7 +147,7 @@ static int search_in_slot(struct n2_index *index, struct n2_slot *slot, const st
         return target->query ? status : N2_ERR_CORRUPT;
     struct n2_probe probe;
     n2_store_probe_query(&index->store, query, norm, slot->scratch->query, &probe);
-    n2_search_probe(&view, &probe, k, beam, measured, slot->scratch, out, n_out);
+    n2_search_probe(&view, &probe, &plan, slot->scratch, out, n_out);
     return N2_OK;
 }
 

@@ -55,7 +55,7 @@ static int check(const struct batch *b)
         return n2_store_check_all(&b->index->store, b->queries, b->n);
     uint32_t n_ids = N2_ACQUIRE(&b->index->store.n_ids);
     for (size_t i = 0; i < b->n; i++)
-        if (b->ids[i] >= n_ids)
+        if (b->ids[i] >= n_ids || n2_store_entry(&b->index->store, b->ids[i]).node == N2_NONE)
             return N2_ERR_NOT_FOUND;
     return N2_OK;
 }
@@ -127,10 +127,11 @@ static void prepare(struct group *g, const struct n2_store *store, const float *
 }
 
 /* Scans the nodes that there are now, a block at a time: between two blocks the gate may be shut,
- * so that nobody waits for a whole scan. Sets *again if ids went from node to node meanwhile. */
+ * so that nobody waits for a whole scan. Sets *again if duplicates were attached meanwhile. */
 static int scan_group(struct n2_index *index, struct group *g, bool *again)
 {
-    uint32_t n_nodes = N2_ACQUIRE(&index->store.n_nodes), n_duplicates = 0;
+    uint32_t n_nodes = N2_ACQUIRE(&index->store.n_nodes), n_attached = 0;
+    uint32_t n_moves = N2_ACQUIRE(&index->store.n_moves);
     *again = false;
     for (uint32_t from = 0; from < n_nodes; from += N2_SCAN_BLOCK) {
         struct n2_slot *slot = n2_gate_enter(&index->gate);
@@ -139,8 +140,9 @@ static int scan_group(struct n2_index *index, struct group *g, bool *again)
         struct n2_view view;
         n2_index_view(index, &view);
         view.n_nodes = n_nodes;
-        *again |= from > 0 && n_duplicates != N2_LOAD(&index->graph.n_duplicates);
-        n_duplicates = N2_LOAD(&index->graph.n_duplicates);
+        view.n_moves = n_moves;
+        *again |= from > 0 && n_attached != N2_LOAD(&index->graph.n_attached);
+        n_attached = N2_LOAD(&index->graph.n_attached);
         n2_scan_block(&view, from, g->scans, g->n);
         n2_gate_leave(&index->gate, slot);
     }
@@ -151,7 +153,7 @@ static int scan(struct n2_index *index, const float *queries, size_t n, size_t k
                 struct n2_neighbor *out, size_t *n_out)
 {
     size_t dim = index->store.dim, room = n2_min(n, SCAN_GROUP);
-    struct group g = {.k = n2_max(1, n2_min(k, N2_ACQUIRE(&index->store.n_ids)))};
+    struct group g = {.k = n2_max(1, n2_min(k, N2_LOAD(&index->store.n_live)))};
     g.vectors = n2_alloc(room, dim * sizeof(float));
     g.words = n2_alloc(room, g.k * sizeof(uint64_t));
     int status = g.vectors && g.words ? N2_OK : N2_ERR_NO_MEMORY;

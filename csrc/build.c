@@ -20,6 +20,21 @@
 #define RETRAIN 4 /* a space is trained anew when there are so many times its vectors */
 #define GRAIN 16  /* new nodes for each thread at least */
 
+/* Makes n_claimed the nodes that a build has claimed. Those that an earlier one had, and did not
+ * link, may have lost their ids meanwhile. The caller has the add lock. */
+static void claim(struct n2_index *index, uint32_t n_claimed)
+{
+    struct n2_graph *graph = &index->graph;
+    for (uint32_t node = graph->first_pending; node < graph->n_claimed; node++) {
+        if (*n2_graph_height(graph, node) != 0 || !n2_store_is_dead(&index->store, node))
+            continue;
+        N2_STORE(n2_graph_height(graph, node), N2_GONE);
+        N2_STORE(&graph->n_gone, graph->n_gone + 1);
+        N2_STORE(&graph->n_dead, graph->n_dead - 1);
+    }
+    N2_STORE(&graph->n_claimed, n_claimed);
+}
+
 /* Lists the pending nodes and sets *n_before to where the nodes linked before end. */
 static int list_pending(struct n2_build *build, uint32_t *n_before)
 {
@@ -33,10 +48,10 @@ static int list_pending(struct n2_build *build, uint32_t *n_before)
         return N2_ERR_NO_MEMORY;
     *n_before = from;
     for (uint32_t node = from; node < build->n_nodes; node++) {
-        if (*n2_graph_height(&index->graph, node) == 0)
-            build->order[build->n_new++] = node;
-        else
+        if (*n2_graph_height(&index->graph, node) != 0)
             *n_before = node + 1;
+        else
+            build->order[build->n_new++] = node;
     }
     for (size_t i = build->n_new; i > 1; i--) { /* Fisher and Yates */
         size_t j = n2_hash_below(n2_hash(index->seed ^ ORDER_SALT, from + i), i);
@@ -47,9 +62,10 @@ static int list_pending(struct n2_build *build, uint32_t *n_before)
     return N2_OK;
 }
 
-static int make_team(struct n2_build *build, int threads)
+static int make_team(struct n2_build *build)
 {
-    size_t useful = n2_max(1, build->n_new / GRAIN);
+    int threads = build->wanted_threads;
+    size_t useful = n2_max(1, (build->n_new + N2_LOAD(&build->index->graph.n_dead)) / GRAIN);
     threads = (int)n2_min((size_t)(threads ? threads : n2_cpu_count()), useful);
     int status = n2_team_open(&build->team, threads);
     if (status)
@@ -80,9 +96,8 @@ struct sketching {
 /* Sketches the row of a node on level 0 as it stands. */
 static void sketch_row(const struct n2_graph *graph, const struct n2_space *space, uint32_t node)
 {
-    uint8_t height = *n2_graph_height(graph, node);
     const uint32_t *row = n2_graph_links0(graph, node);
-    if (height != 0 && height != N2_DUPLICATE)
+    if (n2_is_linked(*n2_graph_height(graph, node)))
         n2_sketch_row(space, n2_kernels(), node, row,
                       n2_graph_degree(row, graph->M0, graph->n_rows), n2_sketch_of(space, node));
 }
@@ -154,21 +169,12 @@ static int make_codes(void *argument)
     return status;
 }
 
-static int prepare(struct n2_build *build, int threads)
+/* What comes before the first batch. */
+static int prepare(struct n2_build *build)
 {
     struct n2_index *index = build->index;
     struct n2_graph *graph = &index->graph;
-    int status = n2_origin_check(index, &build->cancel);
-    if (status)
-        return status;
-    build->n_nodes = N2_ACQUIRE(&index->store.n_nodes);
-    n2_levels_init(&build->levels, graph->M, index->level_multiplier, index->seed);
-    uint32_t n_before;
-    status = list_pending(build, &n_before);
-    if (!status)
-        status = make_team(build, threads);
-    if (!status)
-        status = n2_index_grow(index, &graph->links0, build->n_nodes);
+    int status = n2_index_grow(index, &graph->links0, build->n_nodes);
     if (!status)
         status = n2_index_grow(index, &graph->towers, build->n_nodes);
     if (!status)
@@ -177,14 +183,13 @@ static int prepare(struct n2_build *build, int threads)
     if (!status)
         status = n2_insert_open(&build->inserter);
     if (!status)
-        status = n2_undo_init(&build->undo, graph, n_before);
+        status = n2_undo_init(&build->undo, graph, build->n_before);
     if (status)
         return status;
     N2_RELEASE(&graph->n_rows, build->n_nodes);
     build->n_held = n2_tune_queries(build);
     build->n_passes = index->merging == N2_MERGE_LEVEL0 && build->n_new > 0 ? 2 : 1;
-    build->n_total = (uint64_t)build->n_passes * build->n_new;
-    N2_STORE(&index->last_threads, build->n_threads);
+    build->n_total = build->unlink.n_doomed + (uint64_t)build->n_passes * build->n_new;
     size_t lists = build->n_new * (sizeof(*build->order) + 2 * sizeof(*build->equals));
     size_t scratches = (size_t)build->n_threads * build->scratches[0]->n_bytes;
     N2_STORE(&index->build_bytes, lists + scratches + n2_insert_bytes(&build->inserter));
@@ -194,19 +199,84 @@ static int prepare(struct n2_build *build, int threads)
     return N2_OK;
 }
 
+/* Finds out what there is to do, and prepares the first of it. */
+static int survey(struct n2_build *build)
+{
+    struct n2_index *index = build->index;
+    struct n2_graph *graph = &index->graph;
+    int status = n2_origin_check(index, &build->cancel);
+    if (status)
+        return status;
+    pthread_mutex_lock(&index->add);
+    build->n_claimed = index->graph.n_claimed;
+    build->n_nodes = index->store.n_nodes;
+    claim(index, build->n_nodes);
+    pthread_mutex_unlock(&index->add);
+    n2_levels_init(&build->levels, graph->M, index->level_multiplier, index->seed);
+    status = list_pending(build, &build->n_before);
+    if (!status)
+        status = make_team(build);
+    if (status)
+        return status;
+    N2_STORE(&index->last_threads, build->n_threads);
+    n2_pass_aim(build, graph, NULL);
+    if (N2_LOAD(&graph->n_dead) > 0)
+        status = n2_unlink_open(&build->unlink, &build->inserter);
+    if (build->unlink.n_doomed == 0)
+        return status ? status : prepare(build);
+    build->n_total = build->unlink.n_doomed + (uint64_t)build->n_new;
+    graph->settled = false;
+    return status;
+}
+
+static int unlink_next(void *argument)
+{
+    struct n2_build *build = argument;
+    struct n2_index *index = build->index;
+    bool all = n2_unlink_step(&build->unlink);
+    if (N2_LOAD(&build->cancel))
+        return N2_ERR_CANCELLED;
+    if (!all)
+        return N2_OK;
+    pthread_mutex_lock(&index->add);
+    n2_unlink_finish(&build->unlink, &index->graph);
+    pthread_mutex_unlock(&index->add);
+    n2_unlink_close(&build->unlink);
+    return N2_OK;
+}
+
+/* Does the next of the steps that lead to a build's end. */
+static int advance(struct n2_build *build)
+{
+    if (N2_LOAD(&build->cancel))
+        return N2_ERR_CANCELLED;
+    if (build->begun)
+        return n2_pass_step(build);
+    int status = n2_team_run(build->team, unlink_next, build);
+    if (status || build->unlink.doomed)
+        return status;
+    status = prepare(build);
+    return status || build->n_new > 0 || build->done ? status : n2_pass_step(build);
+}
+
 /* Makes the index as it was before the build. */
 static void undo(struct n2_build *build)
 {
     struct n2_index *index = build->index;
     n2_turn_take(&index->turn);
-    for (size_t i = 0; i < build->n_new; i++)
-        N2_RELEASE(n2_graph_height(&index->graph, build->order[i]), 0);
-    n2_gate_shut(&index->gate);
-    n2_undo_restore(&build->undo);
-    for (uint32_t node = 0; node < build->undo.n_nodes && index->space.sketches.base; node++)
-        if (n2_undo_changed(&build->undo, node))
-            sketch_row(&index->graph, &index->space, node);
-    n2_gate_open(&index->gate);
+    if (build->begun) {
+        for (size_t i = 0; i < build->n_new; i++)
+            N2_RELEASE(n2_graph_height(&index->graph, build->order[i]), 0);
+        n2_gate_shut(&index->gate);
+        n2_undo_restore(&build->undo);
+        for (uint32_t node = 0; node < build->undo.n_nodes && index->space.sketches.base; node++)
+            if (n2_undo_changed(&build->undo, node))
+                sketch_row(&index->graph, &index->space, node);
+        n2_gate_open(&index->gate);
+    }
+    pthread_mutex_lock(&index->add);
+    claim(index, build->n_claimed);
+    pthread_mutex_unlock(&index->add);
     n2_turn_give(&index->turn);
 }
 
@@ -238,6 +308,7 @@ static void release(struct n2_build *build)
     pthread_mutex_unlock(&index->state);
     n2_insert_close(&build->inserter);
     n2_undo_release(&build->undo);
+    n2_unlink_close(&build->unlink);
     n2_graph_release(&build->second);
     n2_space_release(&build->trained);
     for (int i = 0; i < build->n_threads && build->scratches; i++)
@@ -249,6 +320,13 @@ static void release(struct n2_build *build)
     n2_alloc_free(build->equals);
     n2_alloc_free(build->temp);
     n2_alloc_free(build);
+}
+
+static void end(struct n2_build *build, bool closed)
+{
+    if (build->n_nodes > 0 && !build->done && !closed)
+        undo(build);
+    release(build);
 }
 
 /* Copies some of the queries, from all over them. */
@@ -293,11 +371,12 @@ static int begin(struct n2_build **result, struct n2_index *index,
         n2_alloc_free(build);
         return status;
     }
+    build->wanted_threads = options ? options->threads : 0;
     n2_turn_take(&index->turn);
-    status = prepare(build, options ? options->threads : 0);
+    status = survey(build);
     n2_turn_give(&index->turn);
     if (status)
-        release(build);
+        end(build, false);
     else
         *result = build;
     return status;
@@ -308,21 +387,19 @@ static int step(struct n2_build *build, uint64_t *done, uint64_t *total)
     struct n2_index *index = build->index;
     if (!build->done && !build->status) {
         n2_turn_take(&index->turn);
-        build->status = N2_LOAD(&build->cancel) ? N2_ERR_CANCELLED : n2_pass_step(build);
+        build->status = advance(build);
         n2_turn_give(&index->turn);
     }
+    const struct n2_unlink *unlink = &build->unlink;
+    uint64_t n_inserts = build->n_total - unlink->n_doomed;
     *total = build->n_total;
-    *done = build->done        ? build->n_total
-            : build->pass == 0 ? build->n_inserted
-                               : build->n_total / 2 + build->n_inserted;
+    if (build->done)
+        *done = build->n_total;
+    else if (build->begun)
+        *done = unlink->n_doomed + (build->pass ? n_inserts / 2 : 0) + build->n_inserted;
+    else
+        *done = (uint64_t)unlink->n_doomed * unlink->next / n2_max(unlink->n_nodes, 1);
     return build->status;
-}
-
-static void end(struct n2_build *build, bool closed)
-{
-    if (build->begun && !build->done && !closed)
-        undo(build);
-    release(build);
 }
 
 int n2_build_begin(struct n2_build **build, struct n2_index *index,

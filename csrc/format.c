@@ -83,7 +83,7 @@ static uint32_t header_crc(const struct n2_header *h)
 void n2_format_header(struct n2_index *index, struct n2_header *h)
 {
     const struct n2_graph *graph = &index->graph;
-    uint32_t n_ids = N2_ACQUIRE(&index->store.n_ids);
+    pthread_mutex_lock(&index->add);
     *h = (struct n2_header){
         .version = N2_FORMAT_VERSION,
         .header_bytes = sizeof(*h),
@@ -100,11 +100,14 @@ void n2_format_header(struct n2_index *index, struct n2_header *h)
         .ef_construction = (uint32_t)index->ef_construction,
         .level_multiplier = index->level_multiplier,
         .seed = index->seed,
-        .n_nodes = n_ids, /* each id was added with a node of its own; nodes are published first */
-        .n_ids = n_ids,
+        .n_nodes = index->store.n_nodes,
+        .n_ids = index->store.n_ids,
+        .n_live = index->store.n_live,
+        .n_dead = graph->n_dead,
+        .n_claimed = graph->n_claimed,
         .first_pending = graph->first_pending,
         .n_linked = graph->n_linked,
-        .n_duplicates = graph->n_duplicates,
+        .n_gone = graph->n_gone,
         .n_rows = graph->n_rows,
         .n_upper = graph->n_upper,
         .entry_height = n2_entry_height(graph->entry),
@@ -119,6 +122,7 @@ void n2_format_header(struct n2_index *index, struct n2_header *h)
         .tuning = index->tuning,
         .n_sections = N2_N_SECTIONS,
     };
+    pthread_mutex_unlock(&index->add);
     memcpy(h->magic, N2_MAGIC, sizeof(h->magic));
     memcpy(h->n_level, graph->n_level, sizeof(h->n_level));
     h->trailer_offset = lay_out(h, h->sections);
@@ -159,10 +163,12 @@ static bool counts_hold(const struct n2_header *h)
     uint64_t on_levels = 0;
     for (int l = 0; l <= N2_MAX_LEVEL; l++)
         on_levels += h->n_level[l];
-    return entry_holds && h->n_nodes <= N2_MAX_VECTORS && h->n_ids == h->n_nodes &&
-           h->n_rows <= h->n_nodes && h->first_pending <= h->n_nodes && h->settled <= 1 &&
-           h->reserved == 0 && (uint64_t)h->n_linked + h->n_duplicates <= h->n_nodes &&
-           on_levels == h->n_linked && h->n_upper <= (uint64_t)N2_MAX_LEVEL * h->n_nodes;
+    return entry_holds && h->n_nodes <= N2_MAX_VECTORS && h->n_ids <= N2_MAX_VECTORS &&
+           h->n_live <= h->n_ids && h->n_rows <= h->n_nodes && h->first_pending <= h->n_claimed &&
+           h->n_claimed <= h->n_nodes && h->n_dead <= h->n_claimed && h->settled <= 1 &&
+           h->reserved0 == 0 && h->reserved == 0 &&
+           (uint64_t)h->n_linked + h->n_gone <= h->n_nodes && on_levels == h->n_linked &&
+           h->n_upper <= (uint64_t)N2_MAX_LEVEL * h->n_nodes;
 }
 
 /* Whether what is said of codes can be. */
@@ -171,18 +177,17 @@ static bool space_holds(const struct n2_header *h)
     if (!(h->growth >= 0) || !isfinite(h->growth) || h->sketched > (h->n_axes > 0))
         return false;
     if (h->n_axes == 0)
-        return h->n_trained <= h->n_nodes && h->unit == 0 && h->shrink == 0 && h->scale == 0;
+        return h->unit == 0 && h->shrink == 0 && h->scale == 0;
     return h->n_axes <= N2_MAX_AXES && h->n_axes <= h->dim && h->n_trained > 0 &&
-           h->n_trained <= h->n_nodes && isfinite(h->unit) && h->unit > 0 && isfinite(h->shrink) &&
-           isfinite(h->scale) && h->scale > 0 && (h->shrink >= 0 || h->metric == N2_DOT);
+           isfinite(h->unit) && h->unit > 0 && isfinite(h->shrink) && isfinite(h->scale) &&
+           h->scale > 0 && (h->shrink >= 0 || h->metric == N2_DOT);
 }
 
 static bool tuning_holds(const struct n2_header *h)
 {
     const struct n2_tuning *t = &h->tuning;
     float least = h->metric == N2_DOT ? 0 : 1;
-    bool holds = t->n_linked <= h->n_nodes && isfinite(t->growth) &&
-                 (t->n_linked == 0 || t->growth >= least);
+    bool holds = isfinite(t->growth) && (t->n_linked == 0 || t->growth >= least);
     for (size_t i = 0; i < N2_TUNE_KS; i++)
         for (size_t j = 0; j < N2_TUNE_STEPS; j++)
             holds = holds && t->recall[i][j] >= 0 && t->recall[i][j] <= 1 &&

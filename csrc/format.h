@@ -1,4 +1,4 @@
-/* format.h - the layout of N2 files, version 4. FORMAT.md is the specification.
+/* format.h - the layout of N2 files, version 5. FORMAT.md is the specification.
  * SPDX-License-Identifier: Apache-2.0
  *
  * header | section 0 | section 1 | ... | trailer. Sections are the columns of an index, each at a
@@ -11,7 +11,7 @@
 #include "tune.h"
 
 #define N2_MAGIC "\x89N2\r\n\x1a\n\0" /* 8 bytes; catches 7-bit and text-mode transfers */
-#define N2_FORMAT_VERSION 4
+#define N2_FORMAT_VERSION 5
 #define N2_SECTION_ALIGN 65536 /* the largest page in use */
 
 enum n2_section_kind {
@@ -53,7 +53,7 @@ struct n2_header {
     double level_multiplier; /* 0: default */
     uint64_t seed;
     uint32_t n_nodes, n_ids;
-    uint32_t first_pending, n_linked, n_duplicates, n_rows, n_upper;
+    uint32_t first_pending, n_linked, n_gone, n_rows, n_upper;
     uint32_t entry_height, entry_node; /* height 0: no graph */
     uint32_t settled;                  /* 1: every linked node can be reached on level 0 */
     uint32_t n_axes, n_trained;        /* of struct n2_space; n_axes 0: no codes */
@@ -62,6 +62,8 @@ struct n2_header {
     uint32_t n_level[N2_MAX_LEVEL + 1];
     int32_t navigation, sketch;
     uint32_t sketched; /* 1: the codes come with sketches */
+    uint32_t n_live, n_dead, n_claimed;
+    uint32_t reserved0; /* 0 */
     struct n2_tuning tuning;
     struct n2_section sections[N2_N_SECTIONS];
     uint32_t reserved; /* 0 */
@@ -74,7 +76,7 @@ struct n2_trailer {
 };
 
 _Static_assert(sizeof(struct n2_section) == 24, "no padding");
-_Static_assert(sizeof(struct n2_header) == 896, "no padding");
+_Static_assert(sizeof(struct n2_header) == 912, "no padding");
 _Static_assert(sizeof(struct n2_trailer) == 4 * N2_N_SECTIONS + 4, "no padding");
 
 struct n2_index;

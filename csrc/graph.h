@@ -2,10 +2,10 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  *   heights   node -> on how many levels it is: 0 = not yet linked, 1 = level 0 only, ...;
- *             N2_DUPLICATE = equal to another node, which holds its id (uint8)
- *   links0    node -> M0 links on level 0 (uint32)
- *   towers    node -> row of `upper` with its links on level 1 (uint32); level l stands l - 1 rows
- * on upper     M links of one node on one level above 0 (uint32)
+ *             N2_GONE = it has no ids any more and no links lead to it: it was equal to another
+ * node, which has its id, or its ids were deleted (uint8) links0    node -> M0 links on level 0
+ * (uint32) towers    node -> row of `upper` with its links on level 1 (uint32); level l stands l -
+ * 1 rows on upper     M links of one node on one level above 0 (uint32)
  *
  * A list of links ends at its first N2_NONE or at the end of its row. Links are read while they are
  * written, so both go through N2_LOAD and N2_STORE: a reader may see half of an old list and
@@ -18,7 +18,7 @@
 
 #include "column.h"
 
-#define N2_DUPLICATE 255
+#define N2_GONE 255
 
 struct n2_graph {
     uint32_t M, M0;
@@ -26,8 +26,11 @@ struct n2_graph {
     uint64_t entry;         /* height of the entry point << 32 | its node; 0: no node is linked */
     uint32_t n_rows;        /* rows of links0 and towers; no link leads to a node beyond */
     uint32_t n_upper;       /* rows of `upper` in use */
-    uint32_t first_pending; /* all nodes below are linked or duplicates */
-    uint32_t n_linked, n_duplicates;
+    uint32_t first_pending; /* all nodes below are linked or gone */
+    uint32_t n_linked, n_gone;
+    uint32_t n_attached; /* ids that went from a node to an equal one; counted with the gate shut */
+    uint32_t n_claimed;  /* nodes below are linked or gone, or the build under way links them */
+    uint32_t n_dead;     /* of those, nodes without ids that are not gone */
     uint32_t n_level[N2_MAX_LEVEL + 1]; /* linked nodes whose highest level is l */
     bool settled; /* no build has changed it since repair.h made every linked node reachable */
 };
@@ -41,6 +44,11 @@ size_t n2_graph_upper_rows(uint32_t M, size_t n_nodes);
 N2_INLINE uint8_t *n2_graph_height(const struct n2_graph *graph, uint32_t node)
 {
     return graph->heights.base + node;
+}
+
+N2_INLINE bool n2_is_linked(uint8_t height)
+{
+    return height != 0 && height != N2_GONE;
 }
 
 N2_INLINE uint32_t *n2_graph_links0(const struct n2_graph *graph, uint32_t node)

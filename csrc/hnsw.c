@@ -16,6 +16,7 @@
 #define PREFETCH_LINES 8 /* of each vector; the processor's own prefetcher follows from there */
 #define SOON 4           /* places ahead in the queue whose links are asked for */
 #define STARTS 32        /* nodes that a search by vectors starts from, after one by codes */
+#define ROW_COST 2       /* a row looked through behind a node that is not admitted, in distances */
 
 /* How many standard deviations nearer than estimated a sketched link may be. It saves distances and
  * loses neighbours: on 100,000 GloVe vectors searches with 0 and 0.5 took 1.03 and 1.01 of the time
@@ -88,6 +89,44 @@ N2_INLINE size_t near_links(const struct n2_view *view, uint64_t entry, uint32_t
     return view->slack && N2_LOAD(&row[M0 - 1]) < view->n_rows ? copy_slack(view, node, out, n) : n;
 }
 
+N2_INLINE void prefetch_row(const struct n2_column *column, uint32_t node, size_t lines)
+{
+    const unsigned char *row = n2_column_row(column, node);
+    for (size_t at = 0; at < n2_min(column->stride, lines * CACHE_LINE); at += CACHE_LINE)
+        N2_PREFETCH(row + at);
+}
+
+/* The nodes not visited yet that the view admits among a node's links, and among the links of those
+ * that it does not; all become visited. */
+static size_t leap(const struct n2_view *view, uint32_t node, uint32_t level,
+                   struct n2_scratch *scratch, uint32_t *out)
+{
+    enum { MOST = N2_MAX_DEGREE / 2 };
+    uint32_t *passed = scratch->keys; /* in use between two steps only */
+    size_t n = 0, n_passed = 0;
+    size_t m = links(view, node, level, out);
+    m = n2_visited_filter(&scratch->visited, out, m, out);
+    for (size_t i = 0; i < m; i++) {
+        if (n2_view_admits(view, out[i]))
+            out[n++] = out[i];
+        else
+            passed[n_passed++] = out[i];
+    }
+    for (size_t i = 0; i < n_passed && i < SOON; i++)
+        prefetch_row(&view->graph->links0, passed[i], PREFETCH_LINES);
+    for (size_t i = 0; i < n_passed && n + view->graph->M0 <= MOST; i++) {
+        if (i + SOON < n_passed)
+            prefetch_row(&view->graph->links0, passed[i + SOON], PREFETCH_LINES);
+        m = links(view, passed[i], level, out + n);
+        m = n2_visited_filter(&scratch->visited, out + n, m, out + n);
+        for (size_t j = 0, from = n; j < m; j++)
+            if (n2_view_admits(view, out[from + j]))
+                out[n++] = out[from + j];
+        scratch->n_measured += ROW_COST;
+    }
+    return n;
+}
+
 size_t n2_hnsw_links(const struct n2_view *view, uint32_t node, uint32_t level, uint32_t *out)
 {
     return links(view, node, level, out);
@@ -126,11 +165,27 @@ uint64_t n2_hnsw_descend(const struct n2_view *view, const struct n2_probe *prob
     return best;
 }
 
-void n2_hnsw_start(struct n2_scratch *scratch, struct n2_beam beam, uint64_t entry)
+/* Inserts what was measured. Returns its place in the queue. */
+N2_INLINE size_t keep(const struct n2_view *view, bool picky, uint64_t entry,
+                      struct n2_scratch *scratch)
+{
+    if (picky && n2_view_admits(view, n2_entry_node(entry)))
+        n2_queue_insert(&scratch->found, entry);
+    return n2_queue_insert(&scratch->queue, entry);
+}
+
+static void clear(struct n2_scratch *scratch, struct n2_beam beam)
+{
+    n2_queue_clear(&scratch->queue, beam);
+    n2_queue_clear(&scratch->found, beam);
+}
+
+void n2_hnsw_start(const struct n2_view *view, struct n2_scratch *scratch, struct n2_beam beam,
+                   uint64_t entry)
 {
     uint32_t node = n2_entry_node(entry), fresh;
-    n2_queue_clear(&scratch->queue, beam);
-    n2_queue_insert(&scratch->queue, entry);
+    clear(scratch, beam);
+    keep(view, view->picky, entry, scratch);
     n2_visited_filter(&scratch->visited, &node, 1, &fresh);
 }
 
@@ -145,13 +200,6 @@ N2_INLINE uint32_t bound_of(const struct n2_view *view, const struct n2_probe *p
     return n2_view_stretch(view, probe, key, beam->stretch);
 }
 
-N2_INLINE void prefetch_row(const struct n2_column *column, uint32_t node, size_t lines)
-{
-    const unsigned char *row = n2_column_row(column, node);
-    for (size_t at = 0; at < n2_min(column->stride, lines * CACHE_LINE); at += CACHE_LINE)
-        N2_PREFETCH(row + at);
-}
-
 /* Asks for what an expansion of a node on level 0 will read. */
 N2_INLINE void prefetch_links(const struct n2_view *view, bool sketched, uint32_t node)
 {
@@ -161,31 +209,33 @@ N2_INLINE void prefetch_links(const struct n2_view *view, bool sketched, uint32_
 }
 
 /* Inserts what was measured, and asks for the links of what will be expanded soon. */
-N2_INLINE void insert(const struct n2_view *view, uint32_t level, bool sketched, uint32_t bound,
-                      const uint32_t *nodes, size_t n, struct n2_scratch *scratch)
+N2_INLINE void insert(const struct n2_view *view, uint32_t level, bool sketched, bool picky,
+                      uint32_t bound, const uint32_t *nodes, size_t n, struct n2_scratch *scratch)
 {
-    struct n2_queue *queue = &scratch->queue;
     for (size_t i = 0; i < n; i++) {
         if (scratch->keys[i] > bound)
             continue;
-        size_t at = n2_queue_insert(queue, n2_entry(scratch->keys[i], nodes[i]));
-        if (level == 0 && at < queue->next + SOON)
+        size_t at = keep(view, picky, n2_entry(scratch->keys[i], nodes[i]), scratch);
+        if (level == 0 && at < scratch->queue.next + SOON)
             prefetch_links(view, sketched, nodes[i]);
     }
 }
 
-/* The same, where sketches tell which links are worth measuring, or where there are none. */
+/* The same, where sketches tell which links are worth measuring, or where there are none; and where
+ * all nodes are results, or some. */
 N2_INLINE void walk(const struct n2_view *view, const struct n2_probe *probe, uint32_t level,
-                    bool sketched, struct n2_scratch *scratch)
+                    bool sketched, bool picky, struct n2_scratch *scratch)
 {
     struct n2_queue *queue = &scratch->queue;
+    const struct n2_queue *found = picky ? &scratch->found : queue;
     uint32_t *batches[2] = {scratch->nodes, scratch->nodes + N2_MAX_DEGREE / 2};
     size_t sizes[2] = {0, 0};
     uint32_t bound = UINT32_MAX;
-    uint64_t entry = 0, next;
+    uint64_t entry = 0, next = 0;
     bool expands = false;
     for (int turn = 0;; turn ^= 1) {
-        bool goes_on = n2_queue_expand(queue, bound, &next);
+        bool goes_on = !(picky && scratch->n_measured > scratch->most_measured) &&
+                       n2_queue_expand(queue, bound, &next);
         if (!goes_on && !expands && sizes[0] + sizes[1] == 0)
             return;
         if (goes_on && level == 0)
@@ -194,10 +244,14 @@ N2_INLINE void walk(const struct n2_view *view, const struct n2_probe *probe, ui
         if (expands) {
             uint32_t limit = n2_queue_limit(queue), *nodes = batches[turn];
             limit = limit < bound ? limit : bound;
-            n = sketched && limit != UINT32_MAX
-                    ? near_links(view, entry, limit, scratch->ask, nodes)
-                    : links(view, n2_entry_node(entry), level, nodes);
-            n = n2_visited_filter(&scratch->visited, nodes, n, nodes);
+            if (picky && view->leaps) {
+                n = leap(view, n2_entry_node(entry), level, scratch, nodes);
+            } else {
+                n = sketched && limit != UINT32_MAX
+                        ? near_links(view, entry, limit, scratch->ask, nodes)
+                        : links(view, n2_entry_node(entry), level, nodes);
+                n = n2_visited_filter(&scratch->visited, nodes, n, nodes);
+            }
             prefetch(view, nodes, n);
         }
         sizes[turn] = n;
@@ -207,8 +261,8 @@ N2_INLINE void walk(const struct n2_view *view, const struct n2_probe *probe, ui
         if (n) {
             n2_view_keys(view, probe, batches[turn ^ 1], n, scratch->keys);
             scratch->n_measured += n;
-            insert(view, level, sketched, bound, batches[turn ^ 1], n, scratch);
-            bound = bound_of(view, probe, queue);
+            insert(view, level, sketched, picky, bound, batches[turn ^ 1], n, scratch);
+            bound = bound_of(view, probe, found);
             n2_queue_cut(queue, bound);
         }
         sizes[turn ^ 1] = 0;
@@ -218,29 +272,40 @@ N2_INLINE void walk(const struct n2_view *view, const struct n2_probe *probe, ui
 void n2_hnsw_search_layer(const struct n2_view *view, const struct n2_probe *probe, uint32_t level,
                           struct n2_scratch *scratch)
 {
-    if (level == 0 && view->sketched) {
+    bool sketched = level == 0 && view->sketched;
+    if (sketched)
         n2_sketch_ask(view->space, probe, scratch->ask);
-        walk(view, probe, level, true, scratch);
-    } else {
-        walk(view, probe, level, false, scratch);
-    }
+    if (N2_UNLIKELY(view->picky))
+        walk(view, probe, level, sketched, true, scratch);
+    else if (sketched)
+        walk(view, probe, level, true, false, scratch);
+    else
+        walk(view, probe, level, false, false, scratch);
+}
+
+void n2_hnsw_join(const struct n2_view *view, const struct n2_probe *probe, const uint32_t *nodes,
+                  size_t n, struct n2_scratch *scratch)
+{
+    uint32_t *fresh = scratch->nodes;
+    n = n2_visited_filter(&scratch->visited, nodes, n, fresh);
+    prefetch(view, fresh, n);
+    n2_view_keys(view, probe, fresh, n, scratch->keys);
+    scratch->n_measured += n;
+    for (size_t i = 0; i < n; i++)
+        keep(view, view->picky, n2_entry(scratch->keys[i], fresh[i]), scratch);
 }
 
 void n2_hnsw_search_again(const struct n2_view *by_vectors, const struct n2_probe *probe,
                           struct n2_scratch *scratch)
 {
     struct n2_queue *queue = &scratch->queue;
-    uint32_t nodes[STARTS], keys[STARTS];
+    uint32_t nodes[STARTS];
     size_t n = n2_min(queue->size, STARTS);
     for (size_t i = 0; i < n; i++)
         nodes[i] = n2_entry_node(queue->entries[i]);
     n2_visited_clear(&scratch->visited);
-    n = n2_visited_filter(&scratch->visited, nodes, n, nodes);
-    n2_queue_clear(queue, queue->beam);
-    prefetch(by_vectors, nodes, n);
-    n2_view_keys(by_vectors, probe, nodes, n, keys);
-    for (size_t i = 0; i < n; i++)
-        n2_queue_insert(queue, n2_entry(keys[i], nodes[i]));
+    clear(scratch, queue->beam);
+    n2_hnsw_join(by_vectors, probe, nodes, n, scratch);
     n2_hnsw_search_layer(by_vectors, probe, 0, scratch);
 }
 
@@ -271,15 +336,24 @@ static bool is_covered(const struct n2_view *view, uint64_t candidate, const uin
     return false;
 }
 
-size_t n2_hnsw_select(const struct n2_view *view, int32_t selection, uint64_t *candidates, size_t n,
-                      size_t M, struct n2_scratch *scratch)
+static float length_of(const struct n2_view *view, uint32_t node, struct n2_scratch *scratch)
+{
+    struct n2_probe probe;
+    n2_view_probe_node(view, node, scratch->centre, &probe);
+    return probe.length;
+}
+
+size_t n2_hnsw_select(const struct n2_view *view, int32_t selection, uint64_t *candidates,
+                      size_t n_kept, size_t n, size_t M, struct n2_scratch *scratch)
 {
     if (selection == N2_NAIVE)
         return n2_min(n, M);
     if (selection == N2_HEURISTIC_KEEP_PRUNED && n <= M)
         return n;
-    size_t n_taken = 0;
-    for (size_t i = 0; i < n && n_taken < M; i++) {
+    size_t n_taken = n_kept;
+    for (size_t i = 0; i < n_kept && view->store->metric == N2_DOT; i++)
+        scratch->lengths[i] = length_of(view, n2_entry_node(candidates[i]), scratch);
+    for (size_t i = n_kept; i < n && n_taken < M; i++) {
         uint64_t candidate = candidates[i];
         if (is_covered(view, candidate, candidates, n_taken, scratch, &scratch->lengths[n_taken]))
             continue;

@@ -17,24 +17,38 @@ uint64_t n2_hnsw_descend(const struct n2_view *view, const struct n2_probe *prob
                          uint32_t level, struct n2_scratch *scratch);
 
 /* SEARCH-LAYER (Algorithm 2): from the nodes in scratch->queue, which are also in scratch->visited,
- * finds those nearest to the probe, as many and as far as the queue's beam says. They are in the
- * queue then. */
+ * finds those nearest to the probe, as many and as far as the queue's beam says: n2_hnsw_found. A
+ * picky view's walk ends early after scratch->most_measured distances.
+ *
+ * Where the view leaps, it measures only nodes that the view admits, and looks behind the others:
+ * as if links led on from them to their own neighbours (ACORN: Patel et al., arXiv 2403.04871). */
 void n2_hnsw_search_layer(const struct n2_view *view, const struct n2_probe *probe, uint32_t level,
                           struct n2_scratch *scratch);
+
+/* Adds nodes[n], those not yet visited, to the queue of a search that has been started. */
+void n2_hnsw_join(const struct n2_view *view, const struct n2_probe *probe, const uint32_t *nodes,
+                  size_t n, struct n2_scratch *scratch);
 
 /* After a search by codes, the same on level 0 by vectors, from the nearest that it found. */
 void n2_hnsw_search_again(const struct n2_view *by_vectors, const struct n2_probe *probe,
                           struct n2_scratch *scratch);
 
 /* Puts one entry into an empty queue of that beam and into the visited set. */
-void n2_hnsw_start(struct n2_scratch *scratch, struct n2_beam beam, uint64_t entry);
+void n2_hnsw_start(const struct n2_view *view, struct n2_scratch *scratch, struct n2_beam beam,
+                   uint64_t entry);
 
-/* SELECT-NEIGHBORS (Algorithms 3 and 4): of candidates[n], ascending by distance to one centre,
- * chooses at most M and moves them to the front; returns their number. The
- * heuristic takes a candidate unless one taken before is at least as near to it as the centre is.
- * Equal distances count as nearer: so copies of one vector do not fill each other's lists. Uses
- * scratch->centre and lengths. */
-size_t n2_hnsw_select(const struct n2_view *view, int32_t selection, uint64_t *candidates, size_t n,
-                      size_t M, struct n2_scratch *scratch);
+/* What a walk has found: what is in the queue, or, if the view is picky, in scratch->found. */
+N2_INLINE struct n2_queue *n2_hnsw_found(const struct n2_view *view, struct n2_scratch *scratch)
+{
+    return view->picky ? &scratch->found : &scratch->queue;
+}
+
+/* SELECT-NEIGHBORS (Algorithms 3 and 4): of candidates[n], chooses at most M and moves them to the
+ * front; returns their number. The first n_kept <= M are taken as they are, the others stand
+ * ascending by distance to one centre. The heuristic takes a candidate unless one taken before is
+ * at least as near to it as the centre is. Equal distances count as nearer: so copies of one vector
+ * do not fill each other's lists. Uses scratch->centre and lengths. */
+size_t n2_hnsw_select(const struct n2_view *view, int32_t selection, uint64_t *candidates,
+                      size_t n_kept, size_t n, size_t M, struct n2_scratch *scratch);
 
 #endif

@@ -1,4 +1,4 @@
-/* index.c - making, growing, adding to and closing an index.
+/* index.c - making, growing and closing an index.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "index.h"
@@ -139,6 +139,7 @@ void n2_index_view(const struct n2_index *index, struct n2_view *view)
 {
     /* In this order: a build publishes its rows before an entry point among them, and nodes are
      * added before they are built. */
+    uint32_t n_moves = N2_ACQUIRE(&index->store.n_moves);
     uint64_t entry = N2_ACQUIRE(&index->graph.entry);
     uint32_t n_rows = N2_ACQUIRE(&index->graph.n_rows);
     uint32_t n_nodes = N2_ACQUIRE(&index->store.n_nodes);
@@ -149,19 +150,12 @@ void n2_index_view(const struct n2_index *index, struct n2_view *view)
         .tuning = index->tuning.n_linked ? &index->tuning : NULL,
         .kernels = n2_kernels(),
         .sketched = index->space.sketches.base != NULL,
+        .picky = N2_LOAD(&index->graph.n_dead) > 0,
         .n_nodes = n_nodes,
         .n_rows = n_rows,
+        .n_moves = n_moves,
         .entry = entry,
     };
-}
-
-/* The columns that an added vector needs. */
-static void added_columns(struct n2_index *index, struct n2_column *columns[4])
-{
-    columns[0] = &index->store.vectors;
-    columns[1] = &index->store.labels;
-    columns[2] = &index->store.ids;
-    columns[3] = &index->graph.heights;
 }
 
 /* Moves a column to where `rows` fit. The caller has the turn. */
@@ -180,72 +174,13 @@ static int move_column(struct n2_index *index, struct n2_column *column, size_t 
     return status;
 }
 
+int n2_index_fit(struct n2_index *index, struct n2_column *column, size_t rows)
+{
+    return n2_column_fits(column, rows) ? N2_OK : move_column(index, column, rows);
+}
+
 int n2_index_grow(struct n2_index *index, struct n2_column *column, size_t rows)
 {
-    if (!n2_column_fits(column, rows)) {
-        int status = move_column(index, column, rows);
-        if (status)
-            return status;
-    }
-    return n2_column_commit(column, rows);
-}
-
-/* Makes the columns of added vectors fit for n_nodes. */
-static int make_room(struct n2_index *index, size_t n_nodes)
-{
-    struct n2_column *columns[4];
-    added_columns(index, columns);
-    n2_turn_take(&index->turn);
-    int status = N2_OK;
-    for (int i = 0; i < 4 && !status; i++)
-        if (!n2_column_fits(columns[i], n_nodes))
-            status = move_column(index, columns[i], n_nodes);
-    n2_turn_give(&index->turn);
-    return status;
-}
-
-/* Under the add lock: sets *fits, and appends if they do. */
-static int append(struct n2_index *index, const float *vectors, size_t n, uint32_t *first,
-                  bool *fits)
-{
-    struct n2_store *store = &index->store;
-    size_t n_nodes = (size_t)store->n_nodes + n, n_ids = (size_t)store->n_ids + n;
-    *fits = true;
-    if (n > N2_MAX_VECTORS || n_ids > N2_MAX_VECTORS)
-        return N2_ERR_FULL;
-    struct n2_column *columns[4];
-    added_columns(index, columns);
-    for (int i = 0; i < 4; i++)
-        *fits = *fits && n2_column_fits(columns[i], n_nodes);
-    if (!*fits)
-        return N2_OK;
-    for (int i = 0; i < 4; i++) {
-        int status = n2_column_commit(columns[i], columns[i] == &store->ids ? n_ids : n_nodes);
-        if (status)
-            return status;
-    }
-    for (size_t i = 0; i < n; i++) {
-        n2_store_put(store, (uint32_t)(store->n_nodes + i), (uint32_t)(store->n_ids + i),
-                     vectors + i * store->dim);
-    }
-    *first = store->n_ids;
-    N2_RELEASE(&store->n_nodes, (uint32_t)n_nodes);
-    N2_RELEASE(&store->n_ids, (uint32_t)n_ids);
-    return N2_OK;
-}
-
-int n2_index_add(struct n2_index *index, const float *vectors, size_t n, uint32_t *first)
-{
-    for (;;) {
-        bool fits;
-        pthread_mutex_lock(&index->add);
-        size_t n_nodes = (size_t)index->store.n_nodes + n;
-        int status = append(index, vectors, n, first, &fits);
-        pthread_mutex_unlock(&index->add);
-        if (status || fits)
-            return status;
-        status = make_room(index, n_nodes); /* others may add meanwhile: try again */
-        if (status)
-            return status;
-    }
+    int status = n2_index_fit(index, column, rows);
+    return status ? status : n2_column_commit(column, rows);
 }

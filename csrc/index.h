@@ -5,7 +5,8 @@
  *
  *   state   closed, n_calls, build_cancel. Held for a few instructions.
  *   turn    the graph, and where columns lie: a build's batch, a save, a check. Held for long.
- *   add     appending to the store's columns and to graph.heights
+ *   add     what an added, replaced or deleted vector changes: the store's columns and counters,
+ *           graph.heights of nodes that no build has claimed, graph.n_claimed, n_dead and n_gone
  *   gate    searches hold a slot of it; shut, it keeps them out while columns move
  *
  * What searches read without a lock (counters, links, heights, ids) is published as base.h says.
@@ -63,11 +64,11 @@ void n2_index_leave(struct n2_index *index);
 /* What a search sees now. */
 void n2_index_view(const struct n2_index *index, struct n2_view *view);
 
-/* Appends n checked vectors. Returns 0, N2_ERR_FULL or N2_ERR_NO_MEMORY. */
-int n2_index_add(struct n2_index *index, const float *vectors, size_t n, uint32_t *first);
+/* Moves a column where it has no room for `rows`. The caller has the turn. Returns 0 or
+ * N2_ERR_NO_MEMORY. */
+int n2_index_fit(struct n2_index *index, struct n2_column *column, size_t rows);
 
-/* Makes a column of the graph usable up to `rows`; moves it where it has no room. The caller has
- * the turn. Returns 0 or N2_ERR_NO_MEMORY. */
+/* The same, and makes a column that only those who have the turn let grow usable up to `rows`. */
 int n2_index_grow(struct n2_index *index, struct n2_column *column, size_t rows);
 
 /* Bytes of a node in all columns, rows of upper levels included on average. */

@@ -33,7 +33,7 @@ static void search_level(const struct n2_inserter *in, const struct n2_probe *pr
     struct n2_beam beam = {in->ef_construction, level ? in->graph->M : in->graph->M0, in->stretch};
     if (in->stretch <= 0) /* not known */
         beam.rank = 0;
-    n2_hnsw_start(scratch, beam, start);
+    n2_hnsw_start(&in->view, scratch, beam, start);
     n2_hnsw_search_layer(&in->view, probe, level, scratch);
     n2_visited_clear(&scratch->visited);
     for (size_t i = 0; i < scratch->queue.size; i++)
@@ -78,7 +78,7 @@ static void find(void *context, size_t begin, size_t end, int worker)
             search_level(in, &probe, start, l, scratch);
             uint64_t *entries = scratch->queue.entries;
             start = entries[0];
-            size_t n = n2_hnsw_select(&in->view, in->selection, entries, scratch->queue.size,
+            size_t n = n2_hnsw_select(&in->view, in->selection, entries, 0, scratch->queue.size,
                                       graph->M, scratch);
             for (size_t j = 0; j < n; j++)
                 picked_row(in, member, l)[j] = n2_entry_node(entries[j]);
@@ -179,7 +179,7 @@ static void select_neighbours(void *context, size_t begin, size_t end, int worke
                member->n_found * sizeof(uint64_t));
         add_mates(in, i, &probe, scratch);
         size_t n =
-            n2_hnsw_select(&in->view, in->selection0, queue->entries, queue->size, M, scratch);
+            n2_hnsw_select(&in->view, in->selection0, queue->entries, 0, queue->size, M, scratch);
         for (size_t j = 0; j < n; j++)
             in->picked0[i * M + j] = n2_entry_node(queue->entries[j]);
         member->n_picked0 = (uint32_t)n;
@@ -202,7 +202,8 @@ int n2_insert_list(struct n2_inserter *in, const uint32_t *nodes, size_t n)
     in->n_members = n;
     in->n_picked = 0;
     for (size_t i = 0; i < n; i++) {
-        uint32_t level = n2_levels_of(in->levels, *n2_store_label(in->view.store, nodes[i]));
+        uint32_t level =
+            n2_levels_of(in->levels, N2_LOAD(n2_store_label(in->view.store, nodes[i])));
         in->members[i] = (struct n2_member){nodes[i], level, N2_NONE, 0, 0, in->n_picked, 0};
         in->n_picked += level;
     }

@@ -65,7 +65,7 @@ void n2_link_choose(struct n2_inserter *in, uint32_t node, uint32_t level, size_
     n2_queue_clear(queue, (struct n2_beam){.width = n2_max(n, 1)});
     for (size_t i = 0; i < n; i++)
         n2_queue_insert(queue, n2_entry(scratch->keys[i], nodes[i]));
-    n = n2_hnsw_select(&in->view, level ? in->selection : in->selection0, queue->entries, n, m,
+    n = n2_hnsw_select(&in->view, level ? in->selection : in->selection0, queue->entries, 0, n, m,
                        scratch);
     for (size_t i = 0; i < n; i++)
         nodes[i] = n2_entry_node(queue->entries[i]);

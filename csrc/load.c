@@ -58,7 +58,9 @@ static int make_index(struct n2_index **index, const struct n2_header *h)
     struct n2_graph *graph = &(*index)->graph;
     graph->first_pending = h->first_pending;
     graph->n_linked = h->n_linked;
-    graph->n_duplicates = h->n_duplicates;
+    graph->n_gone = h->n_gone;
+    graph->n_dead = h->n_dead;
+    graph->n_claimed = h->n_claimed;
     graph->n_rows = h->n_rows;
     graph->n_upper = h->n_upper;
     graph->entry = h->entry_height ? (uint64_t)h->entry_height << 32 | h->entry_node : 0;
@@ -82,6 +84,7 @@ static int make_index(struct n2_index **index, const struct n2_header *h)
     (*index)->tuning = h->tuning;
     (*index)->store.n_nodes = h->n_nodes;
     (*index)->store.n_ids = h->n_ids;
+    (*index)->store.n_live = h->n_live;
     return N2_OK;
 }
 
@@ -102,7 +105,7 @@ static int load(struct n2_index **result, int fd, uint64_t file_bytes,
                              !(options && options->no_map));
     memcpy(index->origin.sections, header.sections, sizeof(header.sections));
     memcpy(index->origin.crc, trailer.crc, sizeof(trailer.crc));
-    index->origin.unchecked = true;
+    memset(index->origin.unchecked, true, sizeof(index->origin.unchecked));
     if (!status && options && options->verify)
         status = n2_verify(index, NULL, NULL);
     if (status)

@@ -180,6 +180,19 @@ N2_API int n2_create(struct n2_index **index, size_t dim, const struct n2_option
  * N2_ERR_FULL, N2_ERR_NO_MEMORY, N2_ERR_CLOSED. */
 N2_API int n2_add(struct n2_index *index, const float *vectors, size_t n, uint32_t *first);
 
+/* Deletes the vector of an id: from now on no search returns it, and the id is never given out
+ * again. Its node stays a step on the way to others until the next n2_build, which takes it out of
+ * the graph and links those that it led to to each other; a hundred such nodes cost a search next
+ * to nothing, and where there are very many beside each other, a search of their neighbourhood
+ * takes longer. Memory comes back with n2_compact. Takes constant time, or, of a vector that was
+ * added often, time by the number of its ids. Returns 0, N2_ERR_OPTION (NULL), N2_ERR_NOT_FOUND
+ * (unknown or deleted), N2_ERR_CORRUPT (rot in the file that was loaded), N2_ERR_CLOSED. */
+N2_API int n2_delete(struct n2_index *index, uint32_t id);
+
+/* Makes vector[dim] that of an id, as if the old one were deleted and this one added, at one
+ * moment. Returns as n2_add or n2_delete. */
+N2_API int n2_update(struct n2_index *index, uint32_t id, const float *vector);
+
 /* ------------------------------------------------------------------------------------------------
  * Build
  * --------------------------------------------------------------------------------------------- */
@@ -256,6 +269,15 @@ struct n2_search_options {
                      last large build, on vectors like those of the index; where none did (few
                      vectors) the beam is 200 + 4 k wide */
     int32_t threads; /* of a batch: 1..N2_MAX_THREADS; 0 = as many as there are processors */
+    /* Bit i % 64 of allow[i / 64] says whether id i may be a result; those from 64 n_allow on may
+     * not. NULL: all may. Not NULL, with n_allow 0: none may. The search finds as much as without
+     * it, and takes at most about 1.2 times as long as a scan of what is allowed. Vectors that one
+     * filter after the other lets through are best kept as such bits. */
+    const uint64_t *allow;
+    size_t n_allow;
+    /* Only what is no farther than *radius is a result; under dot, what is no less. NULL: no bound.
+     */
+    const float *radius;
 };
 
 N2_API void n2_search_options_init(struct n2_search_options *options);
@@ -309,9 +331,13 @@ N2_API int n2_vector(struct n2_index *index, uint32_t id, float *out);
 /* What an index is and holds. Bytes are of address space in use, whether in memory or mapped. */
 struct n2_stats {
     size_t size;             /* set this to sizeof(struct n2_stats) before the call */
-    uint64_t dim, n_vectors; /* n_vectors: all that were added */
+    uint64_t dim, n_vectors; /* n_vectors: those that were added and not deleted */
     uint64_t n_pending;      /* of those, not yet built */
     uint64_t n_duplicates;   /* of those, built as equal, bit for bit, to an earlier one */
+    uint64_t n_deleted;      /* ids that were deleted */
+    uint64_t n_dead;  /* nodes in the graph that the next build takes out: deleted, or replaced
+                         by an update */
+    uint64_t n_nodes; /* places that take memory: of these vectors, dead or given up */
     int32_t metric, selection, merging, navigation, sketch, store, M, max_m0, ef_construction;
     uint32_t code_axes; /* bytes of a code that carry information; 0: walks compare the vectors */
     double level_multiplier;

@@ -8,21 +8,47 @@
 
 #define CHUNK ((size_t)1 << 20) /* bytes between two looks at the cancel flag */
 
-int n2_origin_check(struct n2_index *index, const volatile int32_t *cancel)
+static bool is_of_ids(int section)
+{
+    return section == N2_SECTION_LABELS || section == N2_SECTION_IDS ||
+           section == N2_SECTION_HEIGHTS;
+}
+
+static int check_section(struct n2_index *index, int section, const volatile int32_t *cancel)
 {
     struct n2_origin *origin = &index->origin;
-    for (int i = 0; i < N2_N_SECTIONS && origin->unchecked; i++) {
-        const unsigned char *data = n2_format_column(index, i)->base;
-        size_t n = origin->sections[i].bytes;
-        uint32_t crc = 0;
-        for (size_t at = 0; at < n; at += CHUNK) {
-            if (cancel && N2_LOAD(cancel))
-                return N2_ERR_CANCELLED;
-            crc = n2_crc32c(crc, data + at, n2_min(CHUNK, n - at));
-        }
-        if (crc != origin->crc[i])
-            return N2_ERR_CORRUPT;
+    const unsigned char *data = n2_format_column(index, section)->base;
+    size_t n = origin->sections[section].bytes;
+    uint32_t crc = 0;
+    if (!origin->unchecked[section])
+        return N2_OK;
+    for (size_t at = 0; at < n; at += CHUNK) {
+        if (cancel && N2_LOAD(cancel))
+            return N2_ERR_CANCELLED;
+        crc = n2_crc32c(crc, data + at, n2_min(CHUNK, n - at));
     }
-    origin->unchecked = false;
+    if (crc != origin->crc[section])
+        return N2_ERR_CORRUPT;
+    origin->unchecked[section] = false;
     return N2_OK;
+}
+
+int n2_origin_check_ids(struct n2_index *index)
+{
+    int status = N2_OK;
+    for (int i = 0; i < N2_N_SECTIONS && !status; i++)
+        if (is_of_ids(i))
+            status = check_section(index, i, NULL);
+    return status;
+}
+
+int n2_origin_check(struct n2_index *index, const volatile int32_t *cancel)
+{
+    pthread_mutex_lock(&index->add);
+    int status = n2_origin_check_ids(index);
+    pthread_mutex_unlock(&index->add);
+    for (int i = 0; i < N2_N_SECTIONS && !status; i++)
+        if (!is_of_ids(i))
+            status = check_section(index, i, cancel);
+    return status;
 }

@@ -73,7 +73,7 @@ static void collect_equals(struct n2_build *build)
     const struct n2_store *store = &build->index->store;
     for (size_t i = 0; i < build->inserter.n_members && build->pass == 0; i++) {
         const struct n2_member *member = &build->inserter.members[i];
-        uint32_t id = *n2_store_label(store, member->node);
+        uint32_t id = N2_LOAD(n2_store_label(store, member->node));
         if (member->equal != N2_NONE && n2_store_node(store, id) == member->node)
             build->equals[build->n_equals++] = (uint64_t)member->equal << 32 | id;
     }
@@ -141,36 +141,68 @@ static int begin_second_pass(struct n2_build *build)
     return status;
 }
 
-/* Makes the ids of duplicates from..to-1 ids of their originals. `equals` is sorted by node, then
- * id; `place` is where the chain of the one before `from` goes on. Returns the same for the next.
- */
-static uint32_t *attach_equals(struct n2_build *build, size_t from, size_t to, uint32_t *place)
+/* Makes a node gone that is not linked. The caller has the add lock. */
+static void let_go(struct n2_build *build, uint32_t node)
+{
+    struct n2_graph *graph = &build->index->graph;
+    n2_link_write(&build->inserter, node, 0, NULL, 0);
+    N2_STORE((uint32_t *)(void *)graph->towers.base + node, N2_NONE);
+    N2_STORE(n2_graph_height(graph, node), N2_GONE);
+    N2_STORE(&graph->n_gone, graph->n_gone + 1);
+}
+
+/* Inserts an id into the chain of a node, behind `before`, which is in it, or N2_NONE. */
+static void insert_id(struct n2_store *store, uint32_t node, uint32_t before, uint32_t id)
+{
+    uint32_t next =
+        before == N2_NONE ? *n2_store_label(store, node) : n2_store_entry(store, before).next;
+    while (next < id) {
+        before = next;
+        next = n2_store_entry(store, before).next;
+        if (next <= before)
+            break; /* a chain that does not ascend is rotten, and may have no end */
+    }
+    n2_store_set_entry(store, id, (struct n2_id){node, next});
+    if (before == N2_NONE)
+        N2_STORE(n2_store_label(store, node), id);
+    else
+        n2_store_set_entry(store, before, (struct n2_id){node, id});
+}
+
+/* Makes the ids of duplicates from..to-1 ids of their originals, unless they were deleted or moved.
+ * `equals` is sorted by node, then id. The caller has shut the gate and has the add lock. */
+static void attach_equals(struct n2_build *build, size_t from, size_t to)
 {
     struct n2_store *store = &build->index->store;
     struct n2_graph *graph = &build->index->graph;
+    uint32_t before = N2_NONE;
     for (size_t i = from; i < to; i++) {
         uint32_t node = (uint32_t)(build->equals[i] >> 32), id = (uint32_t)build->equals[i];
-        if (i == 0 || node != build->equals[i - 1] >> 32)
-            place = n2_store_label(store, node);
-        uint32_t next = *place;
-        while (next < id) {
-            uint32_t *further = &n2_store_id(store, next)->next;
-            if (*further <= next)
-                break; /* a chain that does not ascend is rotten, and may have no end */
-            place = further;
-            next = *place;
-        }
-        struct n2_id *entry = n2_store_id(store, id);
-        uint32_t own = entry->node;
-        n2_link_write(&build->inserter, own, 0, NULL, 0);
-        N2_STORE((uint32_t *)(void *)graph->towers.base + own, N2_NONE);
-        N2_STORE(n2_graph_height(graph, own), N2_DUPLICATE);
-        *entry = (struct n2_id){node, next};
-        *place = id;
-        place = &entry->next;
-        N2_STORE(&graph->n_duplicates, graph->n_duplicates + 1);
+        uint32_t own = n2_store_entry(store, id).node;
+        if (i == from || node != build->equals[i - 1] >> 32)
+            before = N2_NONE;
+        if (own >= build->n_nodes || *n2_graph_height(graph, own) != 0)
+            continue;
+        if (n2_store_is_dead(store, node)) /* no longer */
+            N2_STORE(&graph->n_dead, graph->n_dead - 1);
+        N2_STORE(n2_store_label(store, own), N2_NONE);
+        insert_id(store, node, before, id);
+        before = id;
+        let_go(build, own);
+        N2_STORE(&graph->n_attached, graph->n_attached + 1);
     }
-    return place;
+}
+
+/* Lets nodes go that were not linked, being duplicates, and whose ids were deleted meanwhile. */
+static void drop_dead(struct n2_build *build)
+{
+    struct n2_graph *graph = &build->index->graph;
+    for (uint32_t node = graph->first_pending; node < build->n_nodes; node++) {
+        if (*n2_graph_height(graph, node) != 0)
+            continue;
+        let_go(build, node);
+        N2_STORE(&graph->n_dead, graph->n_dead - 1);
+    }
 }
 
 /* The last step; it cannot fail half-way. */
@@ -185,12 +217,16 @@ static int finish(struct n2_build *build)
     if (status)
         return status;
     n2_sort(build->equals, build->temp, build->n_equals);
-    uint32_t *place = NULL;
     for (size_t i = 0; i < build->n_equals; i += ATTACH_AT_ONCE) {
+        pthread_mutex_lock(&index->add);
         n2_gate_shut(&index->gate);
-        place = attach_equals(build, i, n2_min(i + ATTACH_AT_ONCE, build->n_equals), place);
+        attach_equals(build, i, n2_min(i + ATTACH_AT_ONCE, build->n_equals));
         n2_gate_open(&index->gate);
+        pthread_mutex_unlock(&index->add);
     }
+    pthread_mutex_lock(&index->add);
+    drop_dead(build);
+    pthread_mutex_unlock(&index->add);
     struct n2_space *space = &index->space;
     if (build->retrains && !space->n_axes && !build->trained.n_axes) {
         space->n_trained = build->trained.n_trained; /* which searches do not read */

@@ -6,6 +6,7 @@
 
 #include "index.h"
 #include "insert.h"
+#include "unlink.h"
 
 /* A build under way; build.c begins and ends it. */
 struct n2_build {
@@ -16,12 +17,17 @@ struct n2_build {
     int n_threads;
     struct n2_levels levels;
 
-    uint32_t n_nodes; /* nodes of the index at the beginning; later ones are left alone */
-    uint32_t *order;  /* [n_new] the pending nodes, in the order of inserting */
+    struct n2_unlink unlink; /* comes first, if there is anything to unlink, and is not undone */
+    int wanted_threads;
+
+    uint32_t n_nodes;   /* nodes of the index at the beginning; later ones are left alone */
+    uint32_t n_claimed; /* of the graph, before */
+    uint32_t n_before;  /* of those, up to and with the last that was linked then */
+    uint32_t *order;    /* [n_new] the pending nodes, in the order of inserting */
     size_t n_new;
     size_t n_inserted; /* in this pass */
     int n_passes, pass;
-    uint64_t n_total; /* nodes to be inserted in all passes */
+    uint64_t n_total; /* nodes to be unlinked and to be inserted in all passes */
 
     float *queries; /* [n_queries][dim], some of those given; NULL: none */
     size_t n_queries;

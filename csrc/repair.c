@@ -73,7 +73,7 @@ static void adopt(const struct n2_inserter *in, struct n2_reach *reach, uint32_t
     struct n2_probe probe;
     n2_view_probe_node(&in->view, orphan, scratch->query, &probe);
     uint64_t start = n2_hnsw_descend(&in->view, &probe, in->graph->entry, 0, scratch);
-    n2_hnsw_start(scratch, (struct n2_beam){.width = in->ef_construction}, start);
+    n2_hnsw_start(&in->view, scratch, (struct n2_beam){.width = in->ef_construction}, start);
     n2_hnsw_search_layer(&in->view, &probe, 0, scratch);
     n2_visited_clear(&scratch->visited);
     bool is_dot = in->view.store->metric == N2_DOT;
@@ -97,7 +97,7 @@ int n2_repair(struct n2_inserter *in)
     n2_reach_follow(&reach, graph, in->cancel);
     for (uint32_t node = 0; node < in->view.n_nodes && !N2_LOAD(in->cancel); node++) {
         uint8_t height = *n2_graph_height(graph, node);
-        if (height == 0 || height == N2_DUPLICATE || reach.parent[node] != N2_NONE)
+        if (!n2_is_linked(height) || reach.parent[node] != N2_NONE)
             continue;
         adopt(in, &reach, node);
         n2_reach_follow(&reach, graph, in->cancel);

@@ -68,6 +68,8 @@ int n2_scratch_fit(struct n2_scratch **scratch, size_t dim, size_t n_nodes, size
     if (!status)
         status = fit_words(&s->queue.entries, &s->queue_room, width, &s->n_bytes);
     if (!status)
+        status = fit_words(&s->found.entries, &s->found_room, width, &s->n_bytes);
+    if (!status)
         status = fit_words(&s->heap.words, &s->heap_room, k, &s->n_bytes);
     return status;
 }
@@ -79,6 +81,7 @@ void n2_scratch_free(struct n2_scratch *s)
     n2_alloc_free(s->visited.bits);
     n2_alloc_free(s->visited.seen);
     n2_alloc_free(s->queue.entries);
+    n2_alloc_free(s->found.entries);
     n2_alloc_free(s->heap.words);
     n2_alloc_free(s->query);
     n2_alloc_free(s->centre);

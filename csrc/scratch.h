@@ -16,6 +16,7 @@
 struct n2_scratch {
     struct n2_visited visited;
     struct n2_queue queue;       /* candidates */
+    struct n2_queue found;       /* of a picky view: those of them that are admitted */
     struct n2_heap heap;         /* results */
     float *query, *centre;       /* [n2_space_floats] each, for two probes */
     void *encoding;              /* n2_space_buffer_bytes */
@@ -24,8 +25,9 @@ struct n2_scratch {
     uint32_t *nodes, *keys;      /* [N2_MAX_DEGREE] each, what one step measures */
     struct n2_sketch_query *ask; /* of the query */
     size_t n_measured;           /* distances, counted up by walks on level 0 */
+    size_t most_measured;        /* after which a walk of a picky view gives up */
     size_t dim;
-    size_t queue_room, heap_room;
+    size_t queue_room, found_room, heap_room;
     size_t n_bytes; /* of all of these */
 };
 

@@ -7,6 +7,8 @@
  */
 #include "search.h"
 
+#include <math.h>
+
 /* The default beam where there is no tuning. On 340,479 GloVe vectors recall@k is 0.96 with it for
  * k 1, 10 and 100. */
 #define DEFAULT_EF(k) (200 + 4 * (uint64_t)(k))
@@ -26,27 +28,59 @@
  * distance in order costs at most half of one at random. */
 #define SCAN_PER_PLACE 16
 
-static bool holds(const struct n2_heap *heap, uint64_t word)
+/* Under a filter: where less than a share of the ids is allowed, walks leap (hnsw.h), and start
+ * from so many more nodes. A walk that has taken one in so many of the distances that a scan of
+ * what is allowed would take is given up for that. */
+#define LEAP_SHARE 0.25f
+#define STARTS 32
+#define SCANS_A_WALK 5
+
+static bool holds(const struct n2_heap *heap, uint32_t id)
 {
     bool found = false;
     for (size_t i = 0; i < heap->size; i++)
-        found |= heap->words[i] == word;
+        found |= (uint32_t)heap->words[i] == id;
     return found;
+}
+
+/* Offers one id of a node at that key, or of the node that it has meanwhile. False if it has no
+ * node any more, or another. */
+static bool offer_id(const struct n2_view *view, const struct n2_scan *scan, uint32_t key,
+                     uint32_t node, uint32_t id, bool again)
+{
+    uint32_t own = n2_store_node(view->store, id);
+    if (own == N2_NONE)
+        return false;
+    if (view->filter && !n2_filter_allows(view->filter, id))
+        return own == node;
+    if (own != node)
+        n2_store_keys(view->store, view->kernels, scan->probe, &own, 1, &key);
+    uint64_t word = (uint64_t)key << 32 | id;
+    /* An id that moves while a search goes on may be met twice. */
+    again |= N2_LOAD(&view->store->n_moves) != view->n_moves;
+    if (word < n2_heap_bound(scan->heap) && !(again && holds(scan->heap, id)))
+        n2_heap_push(scan->heap, word);
+    return own == node;
 }
 
 /* Offers the ids of a node, which are in ascending order; if `again`, they may have been offered.
  */
-static void offer(const struct n2_view *view, struct n2_heap *heap, uint32_t key, uint32_t node,
-                  uint32_t n_ids, bool again)
+static void offer(const struct n2_view *view, const struct n2_scan *scan, uint32_t key,
+                  uint32_t node, bool again)
 {
-    uint32_t id = N2_LOAD(n2_store_label(view->store, node));
-    for (size_t i = 0; i < heap->width && id < n_ids; i++) { /* a rotten chain ends here too */
-        uint64_t word = (uint64_t)key << 32 | id;
-        if (word >= n2_heap_bound(heap))
-            return;
-        if (!again || !holds(heap, word))
-            n2_heap_push(heap, word);
-        id = N2_LOAD(&n2_store_id(view->store, id)->next);
+    const struct n2_store *store = view->store;
+    uint32_t n_ids = N2_ACQUIRE(&store->n_ids), least = 0; /* those below were offered */
+    uint32_t id = N2_ACQUIRE(n2_store_label(store, node));
+    while (id < n_ids && ((uint64_t)key << 32 | id) < n2_heap_bound(scan->heap)) {
+        if (id >= least && !offer_id(view, scan, key, node, id, again)) {
+            least = id + 1;
+            id = N2_ACQUIRE(n2_store_label(store, node)); /* its `next` is that of another chain */
+            continue;
+        }
+        uint32_t next = n2_store_entry(store, id).next;
+        if (next <= id)
+            return; /* rotten */
+        id = next;
     }
 }
 
@@ -58,7 +92,7 @@ static size_t list_nodes(const struct n2_graph *graph, uint32_t from, uint32_t t
     for (uint32_t node = from; node < to; node++) {
         uint8_t height = N2_ACQUIRE(n2_graph_height(graph, node));
         nodes[n] = node;
-        n += pending_only ? height == 0 : height != N2_DUPLICATE;
+        n += pending_only ? height == 0 : height != N2_GONE;
     }
     return n;
 }
@@ -67,11 +101,10 @@ static void scan_nodes(const struct n2_view *view, const uint32_t *nodes, size_t
                        const struct n2_scan *scan)
 {
     uint32_t keys[N2_SCAN_BLOCK];
-    uint32_t n_ids = N2_ACQUIRE(&view->store->n_ids);
     n2_store_keys(view->store, view->kernels, scan->probe, nodes, n, keys);
     for (size_t i = 0; i < n; i++)
         if ((uint64_t)keys[i] << 32 < n2_heap_bound(scan->heap))
-            offer(view, scan->heap, keys[i], nodes[i], n_ids, false);
+            offer(view, scan, keys[i], nodes[i], false);
 }
 
 void n2_scan_block(const struct n2_view *view, uint32_t from, const struct n2_scan *scans, size_t n)
@@ -94,15 +127,49 @@ static void scan_pending(const struct n2_view *view, const struct n2_scan *scan)
     }
 }
 
+/* Measures the allowed ids below view->n_ids, and offers them. */
+static void scan_allowed(const struct n2_view *view, const struct n2_scan *scan)
+{
+    uint32_t ids[N2_SCAN_BLOCK], nodes[N2_SCAN_BLOCK], keys[N2_SCAN_BLOCK];
+    uint32_t n_ids = N2_ACQUIRE(&view->store->n_ids);
+    for (uint32_t from = 0; from < n_ids;) {
+        size_t m = n2_filter_list(view->filter, from, n_ids, N2_SCAN_BLOCK, ids, &from), n = 0;
+        for (size_t i = 0; i < m; i++) {
+            ids[n] = ids[i];
+            nodes[n] = n2_store_node(view->store, ids[i]);
+            n += nodes[n] != N2_NONE;
+        }
+        for (size_t i = 0; i < n; i++)
+            N2_PREFETCH(n2_store_row(view->store, nodes[i]));
+        n2_store_keys(view->store, view->kernels, scan->probe, nodes, n, keys);
+        for (size_t i = 0; i < n; i++)
+            n2_heap_push(scan->heap, (uint64_t)keys[i] << 32 | ids[i]);
+    }
+}
+
+static void scan_all(const struct n2_view *view, const struct n2_scan *scan)
+{
+    scan->heap->size = 0;
+    if (view->filter) {
+        scan_allowed(view, scan);
+        return;
+    }
+    for (uint32_t from = 0; from < view->n_nodes; from += N2_SCAN_BLOCK)
+        n2_scan_block(view, from, scan, 1);
+}
+
 bool n2_search_options_hold(const struct n2_search_options *o)
 {
     return !o || (o->size >= sizeof(*o) && o->threads >= 0 && o->threads <= N2_MAX_THREADS &&
-                  o->recall >= 0 && o->recall <= 1);
+                  o->recall >= 0 && o->recall <= 1 && (!o->radius || !isnan(*o->radius)));
 }
 
-struct n2_beam n2_search_beam(const struct n2_view *view, size_t k, uint64_t ef, float recall,
-                              float *measured)
+/* The beam for k results, and about how many distances a walk takes with it. */
+static struct n2_beam beam_of(const struct n2_view *view, size_t k,
+                              const struct n2_search_options *o, float *measured)
 {
+    uint64_t ef = o ? o->ef : 0;
+    float recall = o ? o->recall : 0;
     struct n2_beam beam = {ef ? ef : DEFAULT_EF(k), 0, 0};
     int32_t metric = view->store->metric;
     *measured = (float)beam.width * SCAN_PER_PLACE;
@@ -114,35 +181,73 @@ struct n2_beam n2_search_beam(const struct n2_view *view, size_t k, uint64_t ef,
         float in_cache = (float)SCANNED_BYTES / (float)view->store->vectors.stride;
         *measured = *measured > in_cache ? *measured : in_cache;
     }
-    beam.width = n2_min(n2_max(beam.width, k), n2_max(view->n_nodes, 1));
     return beam;
+}
+
+/* The beam of a walk that may not return all it finds: what it may return counts. */
+static struct n2_beam picky_beam(const struct n2_view *view, struct n2_beam beam, float share)
+{
+    if (beam.rank == 0) {
+        beam.rank = beam.width;
+        beam.stretch = view->store->metric == N2_DOT ? 0 : 1;
+    }
+    beam.width = (size_t)((float)n2_max(beam.width, n2_tune_width(beam.rank)) / share);
+    return beam;
+}
+
+/* What a search under a filter does: see search.h. */
+static void plan_filtered(struct n2_view *view, float measured, struct n2_plan *plan)
+{
+    uint32_t n_ids = N2_ACQUIRE(&view->store->n_ids);
+    size_t n_allowed = n2_filter_count(view->filter, n_ids);
+    float share = (float)n_allowed / (float)n2_max(n_ids, 1);
+    view->leaps = share < LEAP_SHARE;
+    plan->beam = picky_beam(view, plan->beam, view->leaps ? 1 : share);
+    plan->most_measured = n_allowed / SCANS_A_WALK;
+    plan->walks =
+        view->entry && measured / (view->leaps ? LEAP_SHARE : share) < (float)plan->most_measured;
+}
+
+void n2_search_plan(struct n2_view *view, size_t k, const struct n2_search_options *o,
+                    struct n2_plan *plan)
+{
+    float measured;
+    *plan = (struct n2_plan){.k = n2_min(k, N2_LOAD(&view->store->n_live)),
+                             .most_measured = SIZE_MAX,
+                             .radius = o ? o->radius : NULL};
+    plan->k = n2_min(plan->k, view->n_nodes);
+    plan->beam = beam_of(view, n2_max(plan->k, 1), o, &measured);
+    plan->walks = view->entry && (float)N2_LOAD(&view->graph->n_linked) > measured;
+    if (view->filter)
+        plan_filtered(view, measured, plan);
+    else if (view->picky)
+        plan->beam = picky_beam(view, plan->beam, 1);
+    plan->beam.width = n2_min(n2_max(plan->beam.width, plan->k), n2_max(view->n_nodes, 1));
 }
 
 /* Offers what a walk by codes found, measured by the vectors, nearest code first, until those left
  * are too far away to enter. */
-static void rank(const struct n2_view *view, const struct n2_probe *probe, bool again,
-                 struct n2_scratch *scratch)
+static void rank(const struct n2_view *view, const struct n2_scan *scan,
+                 const struct n2_queue *queue, bool again)
 {
     enum { AT_ONCE = 8 };
-    const struct n2_queue *queue = &scratch->queue;
     const struct n2_column *vectors = &view->store->vectors;
-    uint32_t n_ids = N2_ACQUIRE(&view->store->n_ids);
     for (size_t i = 0; i < queue->size; i += AT_ONCE) {
         uint32_t nodes[AT_ONCE], keys[AT_ONCE];
         size_t n = n2_min(AT_ONCE, queue->size - i);
         for (size_t j = 0; j < n; j++)
             nodes[j] = n2_entry_node(queue->entries[i + j]);
-        uint64_t bound = n2_heap_bound(&scratch->heap);
+        uint64_t bound = n2_heap_bound(scan->heap);
         if (bound != UINT64_MAX) {
             uint32_t nearest = n2_entry_key(queue->entries[i]), worst = (uint32_t)(bound >> 32);
-            if (n2_space_excludes(view->space, view->store, probe, nearest, worst))
+            if (n2_space_excludes(view->space, view->store, scan->probe, nearest, worst))
                 break;
         }
         for (size_t j = 0; j < n; j++)
             N2_PREFETCH(n2_column_row(vectors, nodes[j]));
-        n2_store_keys(view->store, view->kernels, probe, nodes, n, keys);
+        n2_store_keys(view->store, view->kernels, scan->probe, nodes, n, keys);
         for (size_t j = 0; j < n; j++)
-            offer(view, &scratch->heap, keys[j], nodes[j], n_ids, again);
+            offer(view, scan, keys[j], nodes[j], again);
     }
 }
 
@@ -152,6 +257,19 @@ static bool encode(const struct n2_view *view, struct n2_probe *probe, struct n2
 {
     return n2_space_encode_query(view->space, view->store, view->kernels, probe, scratch->encoding,
                                  scratch->code) <= view->space->n_axes / OUTSIDE;
+}
+
+/* Has a walk that leaps start also from some nodes that are admitted, wherever they lie. */
+static void join_allowed(const struct n2_view *view, const struct n2_probe *probe,
+                         struct n2_scratch *scratch)
+{
+    uint32_t ids[STARTS], nodes[STARTS];
+    size_t m = n2_filter_sample(view->filter, N2_ACQUIRE(&view->store->n_ids), STARTS, ids), n = 0;
+    for (size_t i = 0; i < m; i++) {
+        uint32_t node = nodes[n] = n2_store_node(view->store, ids[i]);
+        n += node < view->n_rows && n2_is_linked(N2_ACQUIRE(n2_graph_height(view->graph, node)));
+    }
+    n2_hnsw_join(view, probe, nodes, n, scratch);
 }
 
 void n2_search_graph(const struct n2_view *view, struct n2_probe *probe, struct n2_beam beam,
@@ -165,53 +283,60 @@ void n2_search_graph(const struct n2_view *view, struct n2_probe *probe, struct 
     }
     uint64_t start = n2_hnsw_descend(view, probe, view->entry, 0, scratch);
     bool again = scratch->heap.size > 0;
-    n2_hnsw_start(scratch, beam, start);
+    n2_hnsw_start(view, scratch, beam, start);
+    if (view->leaps)
+        join_allowed(view, probe, scratch);
     n2_hnsw_search_layer(view, probe, 0, scratch);
-    const struct n2_queue *queue = &scratch->queue;
+    const struct n2_queue *queue = n2_hnsw_found(view, scratch);
     size_t nth = n2_min(scratch->heap.width, queue->size); /* of those wanted, the farthest */
     if (nth > 0 && n2_view_is_coarse(view, n2_entry_key(queue->entries[nth - 1]))) {
         view = &by_vectors;
         n2_hnsw_search_again(view, probe, scratch);
     }
+    const struct n2_scan scan = {probe, &scratch->heap};
     if (view->space) {
-        rank(view, probe, again, scratch);
+        rank(view, &scan, queue, again);
         return;
     }
-    uint32_t n_ids = N2_ACQUIRE(&view->store->n_ids);
     for (size_t i = 0; i < queue->size; i++) {
         uint32_t key = n2_entry_key(queue->entries[i]);
         if ((uint64_t)key << 32 >= n2_heap_bound(&scratch->heap))
             break; /* nor can any behind it enter */
-        offer(view, &scratch->heap, key, n2_entry_node(queue->entries[i]), n_ids, again);
+        offer(view, &scan, key, n2_entry_node(queue->entries[i]), again);
     }
 }
 
-void n2_search_probe(const struct n2_view *view, struct n2_probe *probe, size_t k,
-                     struct n2_beam beam, float measured, struct n2_scratch *scratch,
-                     struct n2_neighbor *out, size_t *n_out)
+/* Whether a distance is not within the radius. */
+static bool is_beyond(const struct n2_store *store, float distance, float radius)
 {
-    k = n2_min(k, N2_ACQUIRE(&view->store->n_ids));
-    k = n2_min(k, view->n_nodes);
+    return store->metric == N2_DOT ? distance < radius : distance > radius;
+}
+
+void n2_search_probe(const struct n2_view *view, struct n2_probe *probe, const struct n2_plan *plan,
+                     struct n2_scratch *scratch, struct n2_neighbor *out, size_t *n_out)
+{
     *n_out = 0;
-    if (k == 0)
+    if (plan->k == 0)
         return;
     struct n2_heap *heap = &scratch->heap;
     struct n2_scan scan = {probe, heap};
     heap->size = 0;
-    heap->width = k;
-    if (view->entry && (float)N2_LOAD(&view->graph->n_linked) > measured) {
+    heap->width = plan->k;
+    scratch->n_measured = 0;
+    scratch->most_measured = plan->most_measured;
+    if (plan->walks) {
         scan_pending(view, &scan);
         struct n2_view linked = *view; /* with every link to what the scan took for linked */
         linked.n_rows = (uint32_t)n2_min(N2_ACQUIRE(&view->graph->n_rows), view->n_nodes);
-        n2_search_graph(&linked, probe, beam, scratch);
+        n2_search_graph(&linked, probe, plan->beam, scratch);
         n2_visited_clear(&scratch->visited);
     }
-    if (heap->size < k) {
-        heap->size = 0;
-        for (uint32_t from = 0; from < view->n_nodes; from += N2_SCAN_BLOCK)
-            n2_scan_block(view, from, &scan, 1);
-    }
+    if (heap->size < plan->k || scratch->n_measured > plan->most_measured)
+        scan_all(view, &scan);
     n2_search_results(view->store, heap, out, n_out);
+    while (plan->radius && *n_out > 0 &&
+           is_beyond(view->store, out[*n_out - 1].distance, *plan->radius))
+        --*n_out;
 }
 
 void n2_search_results(const struct n2_store *store, struct n2_heap *heap, struct n2_neighbor *out,

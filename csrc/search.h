@@ -19,17 +19,28 @@ struct n2_scan {
 void n2_scan_block(const struct n2_view *view, uint32_t from, const struct n2_scan *scans,
                    size_t n);
 
-/* The beam of a search for k: `ef` wide, or, if that is 0, what the recall asks for (0: the
- * default), and about how many distances it takes. */
-struct n2_beam n2_search_beam(const struct n2_view *view, size_t k, uint64_t ef, float recall,
-                              float *measured);
+/* How a search is to find its results. */
+struct n2_plan {
+    size_t k;             /* no more than there are */
+    struct n2_beam beam;  /* of the walk */
+    bool walks;           /* through the graph, or else scans all that is allowed */
+    size_t most_measured; /* distances of a walk; then it is given up, and all is scanned */
+    const float *radius;  /* results end here; NULL: nowhere */
+};
 
-/* K-NN-SEARCH (Algorithm 5) for one probe: writes the min(k, ids) nearest to `out` and their number
- * to *n_out. Nodes not yet linked are scanned; so is everything, where that takes no more distances
- * than the graph or the graph leads to fewer than k. k > 0. The scratch fits the beam and k. */
-void n2_search_probe(const struct n2_view *view, struct n2_probe *probe, size_t k,
-                     struct n2_beam beam, float measured, struct n2_scratch *scratch,
-                     struct n2_neighbor *out, size_t *n_out);
+/* Plans a search for k under options (NULL: the defaults), whose filter is the view's. Without a
+ * filter it scans where that takes no more distances than the walk. Under one it walks over all
+ * nodes, where most are allowed, leaps (hnsw.h) where few are, or scans the allowed, where these
+ * are so few that this is cheaper; and where a walk turns out to be long, because what is allowed
+ * lies elsewhere than what is near, it is given up before it has cost much. */
+void n2_search_plan(struct n2_view *view, size_t k, const struct n2_search_options *options,
+                    struct n2_plan *plan);
+
+/* K-NN-SEARCH (Algorithm 5) for one probe: writes the nearest, as many as the plan says and there
+ * are, to `out` and their number to *n_out. Nodes not yet linked are scanned; so is everything,
+ * where the graph leads to fewer than k. The scratch fits the plan. */
+void n2_search_probe(const struct n2_view *view, struct n2_probe *probe, const struct n2_plan *plan,
+                     struct n2_scratch *scratch, struct n2_neighbor *out, size_t *n_out);
 
 /* Whether options (NULL: the defaults) are within their ranges. */
 bool n2_search_options_hold(const struct n2_search_options *options);

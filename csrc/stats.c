@@ -29,10 +29,15 @@ static void fill_counts(const struct n2_index *index, struct n2_stats *s)
 {
     const struct n2_graph *graph = &index->graph;
     uint64_t entry = N2_ACQUIRE(&graph->entry);
-    s->n_duplicates = N2_LOAD(&graph->n_duplicates);
-    uint64_t n_built = N2_LOAD(&graph->n_linked) + s->n_duplicates;
-    s->n_vectors = N2_ACQUIRE(&index->store.n_ids); /* last: never fewer than are built */
-    s->n_pending = s->n_vectors - n_built;
+    const struct n2_store *store = &index->store;
+    uint64_t n_linked = N2_LOAD(&graph->n_linked), n_gone = N2_LOAD(&graph->n_gone);
+    s->n_dead = N2_LOAD(&graph->n_dead);
+    s->n_nodes = N2_ACQUIRE(&store->n_nodes); /* last: never fewer than are linked */
+    s->n_vectors = N2_LOAD(&store->n_live);
+    s->n_deleted = N2_ACQUIRE(&store->n_ids) - s->n_vectors;
+    s->n_pending = n2_min(s->n_nodes - n_linked - n_gone, s->n_vectors);
+    uint64_t n_shown = s->n_pending + n_linked; /* of which dead ones have no id */
+    s->n_duplicates = s->n_vectors + s->n_dead > n_shown ? s->n_vectors + s->n_dead - n_shown : 0;
     s->max_level = (int32_t)n2_entry_height(entry) - 1;
     s->entry_id = entry ? N2_LOAD(n2_store_label(&index->store, n2_entry_point(entry))) : N2_NONE;
     for (int l = 0; l <= N2_MAX_LEVEL; l++)
@@ -49,15 +54,16 @@ static void fill_bytes(const struct n2_index *index, struct n2_stats *s)
         &graph->links0,     &graph->towers,       &graph->upper,       &index->space.means,
         &index->space.axes, &index->space.scales, &index->space.codes, &index->space.sketches};
     uint64_t n_rows = N2_LOAD(&graph->n_rows);
-    s->vector_bytes = s->n_vectors * store->vectors.stride;
+    s->vector_bytes = s->n_nodes * store->vectors.stride;
     const struct n2_space *space = &index->space;
     s->code_axes = (uint32_t)space->n_axes;
     s->code_bytes = space->n_axes * (space->axes.stride + space->scales.stride) +
                     (space->n_axes ? space->dim : 0) * space->means.stride +
                     (space->n_axes ? n_rows : 0) * space->codes.stride;
     s->sketch_bytes = space->sketches.base ? n_rows * space->sketches.stride : 0;
-    s->id_bytes = s->n_vectors * (store->labels.stride + store->ids.stride);
-    s->link_bytes = s->n_vectors * graph->heights.stride +
+    s->id_bytes =
+        s->n_nodes * store->labels.stride + (s->n_vectors + s->n_deleted) * store->ids.stride;
+    s->link_bytes = s->n_nodes * graph->heights.stride +
                     n_rows * (graph->links0.stride + graph->towers.stride) +
                     N2_LOAD(&graph->n_upper) * graph->upper.stride;
     for (size_t i = 0; i < sizeof(columns) / sizeof(*columns); i++)
@@ -91,7 +97,7 @@ static int count_degrees(const struct n2_index *index, uint64_t *counts,
         if (cancel && node % BETWEEN_LOOKS == 0 && N2_LOAD(cancel))
             return N2_ERR_CANCELLED;
         uint8_t height = N2_LOAD(n2_graph_height(graph, node));
-        if (height == N2_DUPLICATE)
+        if (height == N2_GONE)
             continue;
         for (uint32_t level = 0; level < n2_min(height, N2_MAX_LEVEL + 1); level++) {
             uint32_t m;

@@ -111,7 +111,26 @@ void n2_store_put(struct n2_store *store, uint32_t node, uint32_t id, const floa
         memcpy(row + store->vectors.stride - sizeof(extra), &extra, sizeof(extra));
     }
     *n2_store_label(store, node) = id;
-    *n2_store_id(store, id) = (struct n2_id){node, N2_NONE};
+}
+
+void n2_store_detach(struct n2_store *store, uint32_t id)
+{
+    struct n2_id entry = n2_store_entry(store, id);
+    uint32_t *label = n2_store_label(store, entry.node), before = N2_LOAD(label);
+    if (before == id) {
+        N2_STORE(label, entry.next);
+        return;
+    }
+    while (before < id) { /* chains ascend, unless they are rotten */
+        struct n2_id link = n2_store_entry(store, before);
+        if (link.next == id) {
+            n2_store_set_entry(store, before, (struct n2_id){link.node, entry.next});
+            return;
+        }
+        if (link.next <= before)
+            return;
+        before = link.next;
+    }
 }
 
 static void scale(const float *vector, float factor, size_t dim, float *out)

@@ -5,9 +5,11 @@
  *
  *   vectors   node -> its vector, packed as pack.h says, then under angular and dot one float more:
  *             angular 1 / |x|, dot |x|
- *   labels    node -> its first id (uint32)
+ *   labels    node -> its first id, or N2_NONE when its ids were deleted (uint32)
  *   ids       id   -> its node, and the next id of the same node: ids of one node, whose vectors
- *             are equal bit for bit, form a chain in ascending order that starts at the label
+ *             are equal bit for bit, form a chain in ascending order that starts at the label. What
+ *             an entry says is what holds: an id met in a chain of a node that is not its own has
+ *             just gone elsewhere, or was deleted
  *
  * Navigation compares keys: unsigned numbers, smaller is nearer (queue.h). For angular and L2 the
  * key is that of the metric's distance. For dot it is that of -(p.q), where p is the query: a node
@@ -25,7 +27,8 @@
 #include "queue.h"
 
 struct n2_id {
-    uint32_t node, next; /* next: N2_NONE at the end */
+    uint32_t node; /* N2_NONE: it was deleted, and `next` has no meaning */
+    uint32_t next; /* N2_NONE at the end */
 };
 
 struct n2_store {
@@ -34,6 +37,8 @@ struct n2_store {
     struct n2_column vectors, labels, ids;
     /* Published with release, nodes first: who sees an id sees its node. */
     uint32_t n_nodes, n_ids;
+    uint32_t n_live;  /* ids that were not deleted */
+    uint32_t n_moves; /* how often an id got another node; counted before it does */
 };
 
 /* A vector prepared for distances to nodes. */
@@ -66,7 +71,8 @@ int n2_store_check_new(const struct n2_store *store, const float *vectors, size_
 /* What stands behind a vector of that norm, under angular and dot. */
 float n2_store_extra(const struct n2_store *store, double norm);
 
-/* Appends a checked vector as the next node and id; the columns have room. Not yet published. */
+/* Makes a checked vector that of a new node, whose id that is; the columns have room. Neither the
+ * node nor the id's new entry is published. */
 void n2_store_put(struct n2_store *store, uint32_t node, uint32_t id, const float *vector);
 
 /* Prepares a checked query. `buffer` has room for dim floats; the probe may point there or to
@@ -127,9 +133,20 @@ N2_INLINE uint32_t *n2_store_label(const struct n2_store *store, uint32_t node)
     return (uint32_t *)(void *)store->labels.base + node;
 }
 
-N2_INLINE struct n2_id *n2_store_id(const struct n2_store *store, uint32_t id)
+/* Both of its numbers at once: ids are moved from node to node while others follow the chains. */
+N2_INLINE struct n2_id n2_store_entry(const struct n2_store *store, uint32_t id)
 {
-    return (struct n2_id *)(void *)store->ids.base + id;
+    uint64_t bits = N2_ACQUIRE((const uint64_t *)(const void *)store->ids.base + id);
+    struct n2_id entry;
+    memcpy(&entry, &bits, sizeof(entry));
+    return entry;
+}
+
+N2_INLINE void n2_store_set_entry(const struct n2_store *store, uint32_t id, struct n2_id entry)
+{
+    uint64_t bits;
+    memcpy(&bits, &entry, sizeof(bits));
+    N2_RELEASE((uint64_t *)(void *)store->ids.base + id, bits);
 }
 
 /* The node of an id, or N2_NONE. */
@@ -137,8 +154,18 @@ N2_INLINE uint32_t n2_store_node(const struct n2_store *store, uint32_t id)
 {
     if (id >= N2_ACQUIRE(&store->n_ids))
         return N2_NONE;
-    uint32_t node = N2_LOAD(&n2_store_id(store, id)->node);
+    uint32_t node = n2_store_entry(store, id).node;
     return node < N2_ACQUIRE(&store->n_nodes) ? node : N2_NONE;
 }
+
+/* Whether a node has no id: its label is that of no chain. */
+N2_INLINE bool n2_store_is_dead(const struct n2_store *store, uint32_t node)
+{
+    return N2_LOAD(n2_store_label(store, node)) == N2_NONE;
+}
+
+/* Takes an id that has a node out of that node's chain. Its own entry is left as it is, for those
+ * who stand there. */
+void n2_store_detach(struct n2_store *store, uint32_t id);
 
 #endif

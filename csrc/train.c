@@ -91,7 +91,7 @@ static void fill(struct sample *s, size_t room)
     for (size_t i = 0; i < room; i++) {
         uint64_t from = (uint64_t)i * t->n_nodes / room, to = (uint64_t)(i + 1) * t->n_nodes / room;
         uint32_t node = (uint32_t)(from + n2_hash_below(n2_hash(t->seed, i), to - from));
-        if (N2_LOAD(n2_graph_height(t->graph, node)) != N2_DUPLICATE) {
+        if (N2_LOAD(n2_graph_height(t->graph, node)) != N2_GONE) {
             s->nodes[s->n] = node;
             copy_vector(t, node, s->vectors + s->n++ * s->dim);
         }

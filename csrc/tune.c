@@ -142,7 +142,7 @@ static void find_true(void *context, size_t begin, size_t end, int worker)
              node++) {
             uint8_t height = *n2_graph_height(view->graph, node);
             nodes[n] = node;
-            n += height != 0 && height != N2_DUPLICATE;
+            n += n2_is_linked(height);
         }
         for (size_t i = begin; i < end; i++) {
             struct n2_heap *heap = &heaps[i - begin];

@@ -13,7 +13,14 @@ int n2_undo_init(struct n2_undo *undo, struct n2_graph *graph, uint32_t n_nodes)
 {
     memset(undo, 0, sizeof(*undo));
     undo->graph = graph;
-    undo->before = *graph;
+    undo->before = (struct n2_graph){
+        .entry = graph->entry,
+        .n_rows = graph->n_rows,
+        .n_upper = graph->n_upper,
+        .n_linked = graph->n_linked,
+        .settled = graph->settled,
+    };
+    memcpy(undo->before.n_level, graph->n_level, sizeof(graph->n_level));
     undo->n_nodes = n_nodes;
     if (n_nodes == 0)
         return N2_OK;

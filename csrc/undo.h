@@ -12,7 +12,7 @@
 
 struct n2_undo {
     struct n2_graph *graph;
-    struct n2_graph before;          /* the counters; its columns are not used */
+    struct n2_graph before;          /* what a build changes of the counters, and no more */
     uint32_t n_nodes;                /* nodes that were there before */
     struct n2_column links0, upper;  /* rows as they were */
     struct n2_column saved0, saved1; /* a bit for each row of `links0` and of `upper`: copied */

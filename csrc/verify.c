@@ -15,8 +15,7 @@ struct verifier {
     const struct n2_graph *graph;
     const struct n2_store *store;
     const struct n2_space *space;
-    uint32_t n_nodes; /* as at the beginning, of ids as well */
-    uint8_t *seen;    /* [n_nodes] ids found in chains */
+    uint32_t n_nodes; /* as at the beginning */
     uint32_t *marks;  /* [n_nodes] number of the list that last held this node */
     uint32_t n_lists; /* checked so far, the current one included */
     void *buffer;     /* n2_space_buffer_bytes */
@@ -30,7 +29,7 @@ struct verifier {
 static bool is_linked(const struct verifier *v, uint32_t node)
 {
     uint8_t height = N2_ACQUIRE(n2_graph_height(v->graph, node));
-    return height > 0 && height != N2_DUPLICATE;
+    return n2_is_linked(height);
 }
 
 /* Stops at the end, at the first thing wrong, or when cancelled. */
@@ -82,10 +81,9 @@ static void check_row(struct verifier *v, uint32_t node, uint32_t level)
 
 static void check_links(struct verifier *v)
 {
-    uint32_t n_linked = 0, n_duplicates = 0, n_level[N2_MAX_LEVEL + 1] = {0}, highest = 0;
+    uint32_t n_linked = 0, n_level[N2_MAX_LEVEL + 1] = {0}, highest = 0;
     for (uint32_t node = 0; goes_on(v, node); node++) {
-        uint8_t height = *n2_graph_height(v->graph, node);
-        n_duplicates += height == N2_DUPLICATE;
+        uint8_t height = N2_LOAD(n2_graph_height(v->graph, node));
         if (height == 0 && node < v->graph->first_pending)
             v->wrong = "a node below the pending ones is not linked";
         if (!is_linked(v, node))
@@ -102,8 +100,7 @@ static void check_links(struct verifier *v)
     }
     if (v->wrong || (v->cancel && N2_LOAD(v->cancel)))
         return;
-    if (n_linked != v->graph->n_linked || n_duplicates != v->graph->n_duplicates ||
-        memcmp(n_level, v->graph->n_level, sizeof(n_level)) != 0)
+    if (n_linked != v->graph->n_linked || memcmp(n_level, v->graph->n_level, sizeof(n_level)) != 0)
         v->wrong = "a count does not match the nodes";
     else if (n2_entry_height(v->graph->entry) != highest ||
              (highest && *n2_graph_height(v->graph, n2_entry_point(v->graph->entry)) != highest))
@@ -153,29 +150,51 @@ static void check_sketches(struct verifier *v)
     }
 }
 
-/* Each id is in the chain of its node, once, in ascending order; each node in use has one. */
+/* Counts the ids in a node's chain, each of which is the node's and comes once, in ascending order.
+ */
+static void check_chain(struct verifier *v, uint32_t node, uint32_t n_ids, uint64_t *n_found)
+{
+    uint32_t id = N2_LOAD(n2_store_label(v->store, node));
+    while (id != N2_NONE && !v->wrong) {
+        if (id >= n_ids || n2_store_entry(v->store, id).node != node) {
+            v->wrong = "an id is not that of its node";
+            return;
+        }
+        uint32_t next = n2_store_entry(v->store, id).next;
+        if (next <= id)
+            v->wrong = "a chain of ids does not ascend";
+        ++*n_found;
+        id = next;
+    }
+}
+
+/* Each id that was not deleted is in the chain of its node, and counters are what they count. As
+ * each is in one chain at most, it is enough that chains hold as many as there are. The caller has
+ * the add lock. */
 static void check_ids(struct verifier *v)
 {
-    for (uint32_t node = 0; goes_on(v, node); node++) {
-        if (N2_LOAD(n2_graph_height(v->graph, node)) == N2_DUPLICATE)
-            continue;
-        uint32_t id = N2_LOAD(n2_store_label(v->store, node));
-        if (id >= v->n_nodes)
-            v->wrong = "a node has no id";
-        while (id < v->n_nodes && !v->wrong) {
-            const struct n2_id *entry = n2_store_id(v->store, id);
-            uint32_t next = N2_LOAD(&entry->next);
-            if (N2_LOAD(&entry->node) != node || v->seen[id])
-                v->wrong = "an id is not that of its node";
-            else if (next != N2_NONE && (next <= id || next >= v->n_nodes))
-                v->wrong = "a chain of ids does not ascend";
-            v->seen[id] = 1;
-            id = next;
-        }
+    const struct n2_store *store = v->store;
+    const struct n2_graph *graph = v->graph;
+    uint64_t n_live = 0, n_found = 0, n_dead = 0, n_gone = 0;
+    for (uint32_t id = 0; id < store->n_ids; id++)
+        n_live += n2_store_entry(store, id).node != N2_NONE;
+    for (uint32_t node = 0; node < store->n_nodes && !v->wrong; node++) {
+        bool gone = *n2_graph_height(graph, node) == N2_GONE, dead = n2_store_is_dead(store, node);
+        n_gone += gone;
+        n_dead += dead && !gone;
+        if (gone && !dead)
+            v->wrong = "a node that is gone has an id";
+        else if (dead && !gone && node >= graph->n_claimed)
+            v->wrong = "a pending node has no id";
+        else
+            check_chain(v, node, store->n_ids, &n_found);
     }
-    for (uint32_t id = 0; goes_on(v, id); id++)
-        if (!v->seen[id])
-            v->wrong = "an id has no node";
+    if (v->wrong || (v->cancel && N2_LOAD(v->cancel)))
+        return;
+    if (n_found != n_live || n_live != store->n_live)
+        v->wrong = "an id has no node";
+    else if (n_dead != graph->n_dead || n_gone != graph->n_gone)
+        v->wrong = "a count does not match the nodes";
 }
 
 static void check_reach(struct verifier *v, struct n2_reach *reach)
@@ -195,27 +214,28 @@ static int verify(struct n2_index *index, const volatile int32_t *cancel, const 
         .graph = &index->graph,
         .store = &index->store,
         .space = &index->space,
-        .n_nodes = N2_ACQUIRE(&index->store.n_ids),
+        .n_nodes = N2_ACQUIRE(&index->store.n_nodes),
         .cancel = cancel,
     };
     struct n2_reach reach;
     int status = n2_reach_open(&reach, index->graph.n_rows);
     if (status)
         return status;
-    v.seen = n2_alloc_zero(v.n_nodes, sizeof(*v.seen));
     v.marks = n2_alloc_zero(v.n_nodes, sizeof(*v.marks));
     v.taken = n2_alloc_zero(index->graph.n_upper, sizeof(*v.taken));
     v.buffer = n2_alloc(1, n2_space_buffer_bytes(index->store.dim));
     v.vector = n2_alloc(index->store.dim, sizeof(float));
     v.sketch = n2_alloc(1, index->space.sketches.stride);
-    if (v.seen && v.marks && v.taken && v.buffer && v.vector && v.sketch) {
+    if (v.marks && v.taken && v.buffer && v.vector && v.sketch) {
         status = n2_origin_check(index, cancel);
         if (status == N2_ERR_CORRUPT)
             v.wrong = "a checksum of the file does not match";
         check_vectors(&v);
         check_codes(&v);
         check_sketches(&v);
+        pthread_mutex_lock(&index->add);
         check_ids(&v);
+        pthread_mutex_unlock(&index->add);
         check_links(&v);
         check_reach(&v, &reach);
         if (v.wrong)
@@ -227,7 +247,6 @@ static int verify(struct n2_index *index, const volatile int32_t *cancel, const 
     } else {
         status = N2_ERR_NO_MEMORY;
     }
-    n2_alloc_free(v.seen);
     n2_alloc_free(v.marks);
     n2_alloc_free(v.taken);
     n2_alloc_free(v.buffer);

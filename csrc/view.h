@@ -4,6 +4,7 @@
 #ifndef N2_VIEW_H
 #define N2_VIEW_H
 
+#include "filter.h"
 #include "graph.h"
 #include "space.h"
 #include "tune.h"
@@ -29,10 +30,30 @@ struct n2_view {
     const struct n2_slack *slack;   /* NULL except for a build */
     const struct n2_tuning *tuning; /* NULL: none */
     const struct n2_kernels *kernels;
-    bool sketched;            /* the space's sketches are those of the graph's links on level 0 */
-    uint32_t n_nodes, n_rows; /* n_rows <= n_nodes */
-    uint64_t entry;           /* of the graph; its node is below n_rows. Builds do not use it */
+    bool sketched; /* the space's sketches are those of the graph's links on level 0 */
+    bool picky;    /* not all nodes are results: see n2_view_admits */
+    bool leaps;    /* walks look at those alone that are, and at what others lead to */
+    const struct n2_filter *filter; /* NULL: all ids may be results */
+    uint32_t n_nodes, n_rows;       /* n_rows <= n_nodes */
+    uint32_t n_moves;               /* of the store, then */
+    uint64_t entry; /* of the graph; its node is below n_rows. Builds do not use it */
 };
+
+/* Whether an id of the node may be a result. */
+N2_INLINE bool n2_view_admits(const struct n2_view *view, uint32_t node)
+{
+    uint32_t id = N2_LOAD(n2_store_label(view->store, node));
+    if (!view->filter)
+        return id != N2_NONE;
+    uint32_t n_ids = N2_ACQUIRE(&view->store->n_ids);
+    while (id < n_ids && !n2_filter_allows(view->filter, id)) {
+        uint32_t next = n2_store_entry(view->store, id).next;
+        if (next <= id)
+            return false; /* rotten */
+        id = next;
+    }
+    return id < n_ids;
+}
 
 /* Prepares a node for distances to other nodes. `buffer` has room for n2_space_floats and lasts as
  * long as the probe. */

@@ -220,7 +220,7 @@ static void check_degrees(struct n2_index *index, const struct n2_stats *stats, 
                    "%llu nodes from level %d on, highest is %d", (unsigned long long)expected,
                    level, stats->max_level);
     }
-    uint64_t graph = stats->n_vectors - stats->n_pending - stats->n_duplicates;
+    uint64_t graph = stats->n_vectors + stats->n_dead - stats->n_pending - stats->n_duplicates;
     test_check(expected == graph, file, line, "the graph has %llu nodes instead of %llu",
                (unsigned long long)expected, (unsigned long long)graph);
     free(counts);

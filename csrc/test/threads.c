@@ -62,6 +62,37 @@ static bool do_add(struct worker *w, size_t round)
     return status == 0;
 }
 
+/* Adds one, replaces it, finds it where it is now, deletes it, and finds it no more. */
+static bool do_change(struct worker *w, size_t round)
+{
+    float first[DIM], second[DIM], back[DIM];
+    uint32_t id = 0, name = (uint32_t)(200000 + (w->number * w->rounds + round) * 2);
+    struct n2_neighbor out[2];
+    size_t n = 0;
+    vector_of(name, first);
+    vector_of(name + 1, second);
+    int status = n2_add(w->index, first, 1, &id);
+    if (!status && round % 3)
+        status = n2_update(w->index, id, second);
+    CHECKF(fine(status), "n2_add or n2_update: %s", n2_status_text(status));
+    if (!status)
+        status = n2_vector(w->index, id, back);
+    CHECK(status || !memcmp(back, round % 3 ? second : first, sizeof back));
+    if (!status)
+        status = n2_search(w->index, back, 2, NULL, out, &n);
+    CHECKF(fine(status), "n2_search: %s", n2_status_text(status));
+    CHECK(status || (n == 2 && out[0].id == id && out[0].distance == 0 && out[1].id != id));
+    if (!status && round % 4) {
+        status = n2_delete(w->index, id);
+        CHECKF(fine(status), "n2_delete: %s", n2_status_text(status));
+        if (!status)
+            status = round % 2 ? n2_search(w->index, back, 2, NULL, out, &n)
+                               : n2_search_exact(w->index, back, 1, 2, out, &n);
+        CHECK(status || (n == 2 && out[0].id != id && out[1].id != id));
+    }
+    return status == 0;
+}
+
 static bool do_search(struct worker *w, size_t round)
 {
     float query[2 * DIM];
@@ -213,6 +244,34 @@ static size_t start_jobs(struct n2_index *index, const struct job *jobs, size_t 
     return n;
 }
 
+/* The same while vectors are replaced and deleted. */
+static void test_changes(void)
+{
+    static struct start starts[MAX_THREADS];
+    static pthread_t threads[MAX_THREADS];
+    atomic_size_t started = 0;
+    const size_t changes = test_scale(300, 60);
+    const struct job jobs[] = {
+        {do_change, 3, changes},          {do_search, 2, test_scale(800, 100)},
+        {do_build, 2, test_scale(20, 5)}, {do_steps, 1, test_scale(20, 5)},
+        {do_save, 1, test_scale(20, 5)},  {do_look, 1, test_scale(60, 12)},
+    };
+    struct n2_index *index = make_named(300, true);
+    REQUIRE(index != NULL);
+    size_t n =
+        start_jobs(index, jobs, sizeof jobs / sizeof *jobs, run_job, starts, threads, &started);
+    for (size_t i = 0; i < n; i++)
+        pthread_join(threads[i], NULL);
+    CHECK_STATUS(0, build_on(index, 2));
+    struct n2_stats stats = {.size = sizeof stats};
+    CHECK_STATUS(0, n2_get_stats(index, &stats));
+    size_t n_kept = (changes + 3) / 4;
+    CHECK(stats.n_vectors == 300 + 3 * n_kept && stats.n_deleted == 3 * (changes - n_kept));
+    CHECK(stats.n_pending == 0 && stats.n_dead == 0);
+    CHECK_SOUND(index);
+    n2_free(index);
+}
+
 static void test_all_at_once(void)
 {
     static struct start starts[MAX_THREADS];
@@ -264,8 +323,8 @@ static void test_close(void)
     static struct start starts[MAX_THREADS];
     static pthread_t threads[MAX_THREADS];
     const struct job jobs[] = {
-        {do_add, 1, 1000},   {do_search, 4, 1000}, {do_build, 1, 1000},
-        {do_steps, 1, 1000}, {do_save, 1, 1000},   {do_look, 1, 1000},
+        {do_add, 1, 1000},  {do_search, 4, 1000}, {do_build, 1, 1000},  {do_steps, 1, 1000},
+        {do_save, 1, 1000}, {do_look, 1, 1000},   {do_change, 1, 1000},
     };
     size_t rounds = test_scale(12, 2);
     for (size_t round = 0; round < rounds; round++) {
@@ -387,8 +446,11 @@ static void test_builds_in_turn(void)
 }
 
 static const struct test_case cases[] = {
-    {"all_at_once", test_all_at_once},       {"close", test_close},
-    {"close_together", test_close_together}, {"many_searchers", test_many_searchers},
+    {"all_at_once", test_all_at_once},
+    {"changes", test_changes},
+    {"close", test_close},
+    {"close_together", test_close_together},
+    {"many_searchers", test_many_searchers},
     {"builds_in_turn", test_builds_in_turn},
 };
 TEST_MAIN(cases)
