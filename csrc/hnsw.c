@@ -200,6 +200,25 @@ N2_INLINE uint32_t bound_of(const struct n2_view *view, const struct n2_probe *p
     return n2_view_stretch(view, probe, key, beam->stretch);
 }
 
+/* The same where only some count: their density about the query tells how far to look. */
+N2_INLINE uint32_t picky_bound(const struct n2_view *view, const struct n2_probe *probe,
+                               const struct n2_scratch *scratch)
+{
+    const struct n2_queue *found = &scratch->found;
+    const struct n2_beam *beam = &found->beam;
+    if (beam->rank == 0 || found->size < beam->rank)
+        return UINT32_MAX;
+    uint64_t entry = found->entries[beam->rank - 1] & ~UINT64_C(1);
+    float stretch = beam->stretch;
+    if (beam->all > beam->rank) {
+        size_t place = n2_queue_place(&scratch->queue, entry) + 1;
+        float at = logf((float)n2_max(place, beam->rank) / (float)beam->rank) /
+                   logf((float)beam->all / (float)beam->rank);
+        stretch += (at < 1 ? at : 1) * (beam->stretch_all - stretch);
+    }
+    return n2_view_stretch(view, probe, n2_entry_key(entry), stretch);
+}
+
 /* Asks for what an expansion of a node on level 0 will read. */
 N2_INLINE void prefetch_links(const struct n2_view *view, bool sketched, uint32_t node)
 {
@@ -221,23 +240,30 @@ N2_INLINE void insert(const struct n2_view *view, uint32_t level, bool sketched,
     }
 }
 
+/* Whether a walk of a picky view is to be given up. */
+N2_INLINE bool is_lost(const struct n2_view *view, const struct n2_scratch *scratch)
+{
+    const struct n2_queue *queue = &scratch->queue, *found = &scratch->found;
+    return scratch->n_measured >
+               (found->size < found->beam.rank ? scratch->patience : scratch->most_measured) ||
+           (queue->size == queue->beam.width && queue->size < view->n_nodes);
+}
+
 /* The same, where sketches tell which links are worth measuring, or where there are none; and where
  * all nodes are results, or some. */
 N2_INLINE void walk(const struct n2_view *view, const struct n2_probe *probe, uint32_t level,
                     bool sketched, bool picky, struct n2_scratch *scratch)
 {
     struct n2_queue *queue = &scratch->queue;
-    const struct n2_queue *found = picky ? &scratch->found : queue;
     uint32_t *batches[2] = {scratch->nodes, scratch->nodes + N2_MAX_DEGREE / 2};
     size_t sizes[2] = {0, 0};
     uint32_t bound = UINT32_MAX;
     uint64_t entry = 0, next = 0;
     bool expands = false;
     for (int turn = 0;; turn ^= 1) {
-        bool goes_on = !(picky && scratch->n_measured > scratch->most_measured) &&
-                       n2_queue_expand(queue, bound, &next);
+        bool goes_on = !(picky && is_lost(view, scratch)) && n2_queue_expand(queue, bound, &next);
         if (!goes_on && !expands && sizes[0] + sizes[1] == 0)
-            return;
+            break;
         if (goes_on && level == 0)
             prefetch_links(view, sketched, n2_entry_node(next));
         size_t n = 0;
@@ -262,11 +288,12 @@ N2_INLINE void walk(const struct n2_view *view, const struct n2_probe *probe, ui
             n2_view_keys(view, probe, batches[turn ^ 1], n, scratch->keys);
             scratch->n_measured += n;
             insert(view, level, sketched, picky, bound, batches[turn ^ 1], n, scratch);
-            bound = bound_of(view, probe, found);
+            bound = picky ? picky_bound(view, probe, scratch) : bound_of(view, probe, queue);
             n2_queue_cut(queue, bound);
         }
         sizes[turn ^ 1] = 0;
     }
+    scratch->gave_up = picky && is_lost(view, scratch);
 }
 
 void n2_hnsw_search_layer(const struct n2_view *view, const struct n2_probe *probe, uint32_t level,

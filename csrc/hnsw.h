@@ -18,7 +18,7 @@ uint64_t n2_hnsw_descend(const struct n2_view *view, const struct n2_probe *prob
 
 /* SEARCH-LAYER (Algorithm 2): from the nodes in scratch->queue, which are also in scratch->visited,
  * finds those nearest to the probe, as many and as far as the queue's beam says: n2_hnsw_found. A
- * picky view's walk ends early after scratch->most_measured distances.
+ * picky view's walk sets scratch->gave_up if it ended early.
  *
  * Where the view leaps, it measures only nodes that the view admits, and looks behind the others:
  * as if links led on from them to their own neighbours (ACORN: Patel et al., arXiv 2403.04871). */

@@ -50,6 +50,10 @@ struct n2_beam {
     size_t width;  /* ef: candidates kept */
     size_t rank;   /* the candidate, counted from 1, that sets the bound; 0: there is none */
     float stretch; /* how far behind it the bound lies (n2_view_stretch) */
+    /* Of a picky view, where the candidate of that rank is one of those that count: how far behind
+     * it the bound lies if it is the one of rank `all` among all candidates. */
+    size_t all;
+    float stretch_all;
 };
 
 struct n2_queue {
@@ -66,6 +70,18 @@ N2_INLINE void n2_queue_clear(struct n2_queue *queue, struct n2_beam beam)
     queue->beam = beam;
 }
 
+/* How many entries come before that one. */
+N2_INLINE size_t n2_queue_place(const struct n2_queue *queue, uint64_t entry)
+{
+    size_t at = 0;
+    for (size_t n = queue->size; n > 0;) { /* branch-free lower bound */
+        size_t half = (n + 1) / 2;
+        at += queue->entries[at + half - 1] < entry ? half : 0;
+        n -= half;
+    }
+    return at;
+}
+
 /* Inserts an entry, unless as many nearer ones as the beam is wide are there. Returns its place;
  * that behind the last if it was not inserted. */
 N2_INLINE size_t n2_queue_insert(struct n2_queue *queue, uint64_t entry)
@@ -76,12 +92,7 @@ N2_INLINE size_t n2_queue_insert(struct n2_queue *queue, uint64_t entry)
             return queue->size;
         queue->size--;
     }
-    size_t at = 0;
-    for (size_t n = queue->size; n > 0;) { /* branch-free lower bound */
-        size_t half = (n + 1) / 2;
-        at += e[at + half - 1] < entry ? half : 0;
-        n -= half;
-    }
+    size_t at = n2_queue_place(queue, entry);
     memmove(e + at + 1, e + at, (queue->size - at) * sizeof(*e));
     e[at] = entry;
     queue->size++;

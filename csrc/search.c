@@ -31,9 +31,13 @@
 /* Under a filter: where less than a share of the ids is allowed, walks leap (hnsw.h), and start
  * from so many more nodes. A walk that has taken one in so many of the distances that a scan of
  * what is allowed would take is given up for that. */
-#define LEAP_SHARE 0.25f
+#define LEAP_SHARE 0.01f
 #define STARTS 32
-#define SCANS_A_WALK 5
+#define SCANS_A_WALK 2
+#define LEAP_COST 6
+#define PATIENCE 3
+#define LEAST_PATIENCE 300
+#define MOST_TUNED 100 /* the largest k of a tuning; beyond, walks take longer as k grows */
 
 static bool holds(const struct n2_heap *heap, uint32_t id)
 {
@@ -184,28 +188,42 @@ static struct n2_beam beam_of(const struct n2_view *view, size_t k,
     return beam;
 }
 
-/* The beam of a walk that may not return all it finds: what it may return counts. */
-static struct n2_beam picky_beam(const struct n2_view *view, struct n2_beam beam, float share)
+/* The beam of a walk of which only a share of what it finds counts. Sets *measured as beam_of, for
+ * results that lie anywhere. */
+static struct n2_beam picky_beam(const struct n2_view *view, size_t k, float share,
+                                 const struct n2_search_options *o, float *measured)
 {
-    if (beam.rank == 0) {
-        beam.rank = beam.width;
+    float all = (float)k / share; /* among which there are k that count */
+    struct n2_beam beam = beam_of(view, k, o, measured), of_all;
+    of_all = beam_of(view, (size_t)all, o, measured);
+    if (all > MOST_TUNED)
+        *measured *= all / MOST_TUNED;
+    if (beam.rank == 0) { /* ef, of those that count */
+        beam.rank = n2_min(beam.width, view->n_nodes);
         beam.stretch = view->store->metric == N2_DOT ? 0 : 1;
+    } else {
+        beam.rank = k;
+        beam.all = (size_t)all;
+        beam.stretch_all = of_all.stretch;
     }
-    beam.width = (size_t)((float)n2_max(beam.width, n2_tune_width(beam.rank)) / share);
+    beam.width = n2_tune_width((size_t)((float)beam.rank / share));
     return beam;
 }
 
 /* What a search under a filter does: see search.h. */
-static void plan_filtered(struct n2_view *view, float measured, struct n2_plan *plan)
+static void plan_filtered(struct n2_view *view, const struct n2_search_options *o,
+                          struct n2_plan *plan)
 {
     uint32_t n_ids = N2_ACQUIRE(&view->store->n_ids);
     size_t n_allowed = n2_filter_count(view->filter, n_ids);
-    float share = (float)n_allowed / (float)n2_max(n_ids, 1);
+    float share = (float)n2_max(n_allowed, 1) / (float)n2_max(n_ids, 1), measured;
     view->leaps = share < LEAP_SHARE;
-    plan->beam = picky_beam(view, plan->beam, view->leaps ? 1 : share);
+    plan->beam = picky_beam(view, n2_max(plan->k, 1), view->leaps ? 1 : share, o, &measured);
     plan->most_measured = n_allowed / SCANS_A_WALK;
+    plan->patience = n2_min(plan->most_measured / PATIENCE,
+                            (size_t)(PATIENCE * (float)plan->beam.rank / share) + LEAST_PATIENCE);
     plan->walks =
-        view->entry && measured / (view->leaps ? LEAP_SHARE : share) < (float)plan->most_measured;
+        view->entry && measured * (view->leaps ? LEAP_COST : 1) < (float)plan->most_measured;
 }
 
 void n2_search_plan(struct n2_view *view, size_t k, const struct n2_search_options *o,
@@ -214,14 +232,17 @@ void n2_search_plan(struct n2_view *view, size_t k, const struct n2_search_optio
     float measured;
     *plan = (struct n2_plan){.k = n2_min(k, N2_LOAD(&view->store->n_live)),
                              .most_measured = SIZE_MAX,
+                             .patience = SIZE_MAX,
                              .radius = o ? o->radius : NULL};
     plan->k = n2_min(plan->k, view->n_nodes);
-    plan->beam = beam_of(view, n2_max(plan->k, 1), o, &measured);
-    plan->walks = view->entry && (float)N2_LOAD(&view->graph->n_linked) > measured;
-    if (view->filter)
-        plan_filtered(view, measured, plan);
-    else if (view->picky)
-        plan->beam = picky_beam(view, plan->beam, 1);
+    if (view->filter) {
+        plan_filtered(view, o, plan);
+    } else {
+        size_t least = n2_max(plan->k, 1);
+        plan->beam = view->picky ? picky_beam(view, least, 1, o, &measured)
+                                 : beam_of(view, least, o, &measured);
+        plan->walks = view->entry && (float)N2_LOAD(&view->graph->n_linked) > measured;
+    }
     plan->beam.width = n2_min(n2_max(plan->beam.width, plan->k), n2_max(view->n_nodes, 1));
 }
 
@@ -324,6 +345,8 @@ void n2_search_probe(const struct n2_view *view, struct n2_probe *probe, const s
     heap->width = plan->k;
     scratch->n_measured = 0;
     scratch->most_measured = plan->most_measured;
+    scratch->patience = plan->patience;
+    scratch->gave_up = false;
     if (plan->walks) {
         scan_pending(view, &scan);
         struct n2_view linked = *view; /* with every link to what the scan took for linked */
@@ -331,7 +354,7 @@ void n2_search_probe(const struct n2_view *view, struct n2_probe *probe, const s
         n2_search_graph(&linked, probe, plan->beam, scratch);
         n2_visited_clear(&scratch->visited);
     }
-    if (heap->size < plan->k || scratch->n_measured > plan->most_measured)
+    if (heap->size < plan->k || scratch->gave_up)
         scan_all(view, &scan);
     n2_search_results(view->store, heap, out, n_out);
     while (plan->radius && *n_out > 0 &&

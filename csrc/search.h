@@ -24,6 +24,7 @@ struct n2_plan {
     size_t k;             /* no more than there are */
     struct n2_beam beam;  /* of the walk */
     bool walks;           /* through the graph, or else scans all that is allowed */
+    size_t patience;      /* distances of a walk that finds too little */
     size_t most_measured; /* distances of a walk; then it is given up, and all is scanned */
     const float *radius;  /* results end here; NULL: nowhere */
 };
