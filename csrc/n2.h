@@ -382,6 +382,26 @@ N2_API int n2_load(struct n2_index **index, const char *path,
  *
  * The bytes of a file, for what is no file: a socket, a pipe, an object store, a compressor. The
  * caller moves them; no second copy of the index is in memory, and nothing waits for the other end.
+ *
+ *     status = n2_save_begin(&writer, index);
+ *     while (!status && n2_save_left(writer) > 0) {
+ *         status = n2_save_next(writer, buffer, sizeof(buffer), &n);
+ *         if (!status)
+ *             status = put(buffer, n);
+ *     }
+ *     n2_save_end(writer);
+ *
+ * with `writer` NULL before, and the other way
+ *
+ *     status = n2_load_begin(&reader, NULL);
+ *     while (!status && n2_load_left(reader) > 0) {
+ *         n = get(buffer, min(n2_load_left(reader), sizeof(buffer)));
+ *         if (n == 0)
+ *             break;
+ *         status = n2_load_next(reader, buffer, n, NULL);
+ *     }
+ *     if (reader)
+ *         status = n2_load_end(reader, &index);
  * --------------------------------------------------------------------------------------------- */
 
 struct n2_writer; /* opaque */

@@ -315,6 +315,75 @@ func (b *build) end() {
 	runtime.KeepAlive(b)
 }
 
+// A writer is one in C that is open.
+type writer struct {
+	core   *core
+	writer *C.struct_n2_writer
+}
+
+func (c *core) beginSave() (*writer, error) {
+	w := &writer{core: c}
+	if err := statusError(C.n2_save_begin(&w.writer, c.index)); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *writer) left() uint64 {
+	left := C.n2_save_left(w.writer)
+	runtime.KeepAlive(w)
+	return uint64(left)
+}
+
+// next returns the bytes that come next, in the memory of buffer; none at the end.
+func (w *writer) next(buffer []byte) ([]byte, error) {
+	var n C.size_t
+	status := C.n2_save_next(w.writer, unsafe.Pointer(unsafe.SliceData(buffer)),
+		C.size_t(len(buffer)), &n)
+	runtime.KeepAlive(w)
+	return buffer[:n], statusError(status)
+}
+
+func (w *writer) end() {
+	C.n2_save_end(w.writer)
+	runtime.KeepAlive(w)
+}
+
+// A reader is one in C. It is freed by end or drop.
+type reader struct {
+	reader *C.struct_n2_reader
+}
+
+func beginLoad() (*reader, error) {
+	r := &reader{}
+	return r, statusError(C.n2_load_begin(&r.reader, nil))
+}
+
+func (r *reader) left() uint64 { return uint64(C.n2_load_left(r.reader)) }
+
+func (r *reader) next(data []byte) error {
+	return statusError(C.n2_load_next(r.reader, unsafe.Pointer(unsafe.SliceData(data)),
+		C.size_t(len(data)), nil))
+}
+
+func (r *reader) end() (*core, error) {
+	var index *C.struct_n2_index
+	status := C.n2_load_end(r.reader, &index)
+	r.reader = nil
+	if err := statusError(status); err != nil {
+		return nil, err
+	}
+	return ownCore(index), nil
+}
+
+// drop frees a reader that was not ended.
+func (r *reader) drop() {
+	if r.reader != nil {
+		C.n2_load_end(r.reader, nil)
+		r.reader = nil
+	}
+}
+
 func cSearchOptions(o SearchOptions) C.struct_n2_search_options {
 	return C.struct_n2_search_options{
 		size:    C.sizeof_struct_n2_search_options,

@@ -148,12 +148,13 @@ type Options struct {
 	Seed uint64
 }
 
-// LoadOptions are those of [Load]. Nil means all zero.
+// LoadOptions are those of [Load] and [Read]. Nil means all zero.
 type LoadOptions struct {
 	// NoMap reads the file into memory instead of mapping it. A mapped file that another program
 	// truncates ends the process with SIGBUS; one that is replaced, as [Index.Save] does, is safe.
+	// What [Read] reads is never mapped.
 	NoMap bool
-	// Verify checks the whole index, as [Index.Verify] does, before Load returns.
+	// Verify checks the whole index, as [Index.Verify] does, before Load or Read returns.
 	Verify bool
 }
 
