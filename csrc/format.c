@@ -83,7 +83,6 @@ static uint32_t header_crc(const struct n2_header *h)
 void n2_format_header(struct n2_index *index, struct n2_header *h)
 {
     const struct n2_graph *graph = &index->graph;
-    pthread_mutex_lock(&index->add);
     *h = (struct n2_header){
         .version = N2_FORMAT_VERSION,
         .header_bytes = sizeof(*h),
@@ -122,7 +121,6 @@ void n2_format_header(struct n2_index *index, struct n2_header *h)
         .tuning = index->tuning,
         .n_sections = N2_N_SECTIONS,
     };
-    pthread_mutex_unlock(&index->add);
     memcpy(h->magic, N2_MAGIC, sizeof(h->magic));
     memcpy(h->n_level, graph->n_level, sizeof(h->n_level));
     h->trailer_offset = lay_out(h, h->sections);

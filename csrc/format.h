@@ -85,8 +85,15 @@ struct n2_column;
 /* The column of a section. */
 struct n2_column *n2_format_column(struct n2_index *index, int section);
 
-/* Fills the header for the index as it stands: sections laid out, checksum set. The caller has
- * the turn; what is added meanwhile is left out. */
+/* Whether a section changes when ids are deleted or moved. */
+N2_INLINE bool n2_format_is_of_ids(int section)
+{
+    return section == N2_SECTION_LABELS || section == N2_SECTION_IDS ||
+           section == N2_SECTION_HEIGHTS;
+}
+
+/* Fills the header for the index as it stands: sections laid out, checksum set. The caller has the
+ * turn and the add lock; what is added afterwards is left out. */
 void n2_format_header(struct n2_index *index, struct n2_header *header);
 
 /* The options of the index in a file. */

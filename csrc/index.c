@@ -97,6 +97,36 @@ void n2_index_leave(struct n2_index *index)
     pthread_mutex_unlock(&index->state);
 }
 
+int n2_index_resume(struct n2_index *index)
+{
+    pthread_mutex_lock(&index->state);
+    bool closed = index->closed;
+    index->n_calls += !closed;
+    index->turn_rests = false;
+    pthread_mutex_unlock(&index->state);
+    return closed ? N2_ERR_CLOSED : N2_OK;
+}
+
+/* Gives the turn of a writer back if the index is closed. Under the state lock. */
+static void release_turn(struct n2_index *index)
+{
+    if (index->closed && index->turn_rests) {
+        index->turn_rests = false;
+        n2_turn_give(&index->turn);
+    }
+}
+
+void n2_index_rest(struct n2_index *index)
+{
+    pthread_mutex_lock(&index->state);
+    index->n_calls--;
+    index->turn_rests = true;
+    release_turn(index);
+    if (index->closed)
+        pthread_cond_broadcast(&index->state_change);
+    pthread_mutex_unlock(&index->state);
+}
+
 void n2_close(struct n2_index *index)
 {
     if (!index)
@@ -106,6 +136,7 @@ void n2_close(struct n2_index *index)
     index->closed = true;
     if (index->build_cancel)
         N2_STORE(index->build_cancel, 1);
+    release_turn(index);
     pthread_cond_broadcast(&index->state_change);
     while (index->n_calls > 0)
         pthread_cond_wait(&index->state_change, &index->state);

@@ -3,8 +3,9 @@
  *
  * Locks, in the order of taking; each guards what stands behind it:
  *
- *   state   closed, n_calls, build_cancel. Held for a few instructions.
- *   turn    the graph, and where columns lie: a build's batch, a save, a check. Held for long.
+ *   state   closed, n_calls, build_cancel, turn_rests. Held for a few instructions.
+ *   turn    the graph, and where columns lie: a build's batch, a save, a check. Held for long, by
+ *           a writer from call to call.
  *   add     what an added, replaced or deleted vector changes: the store's columns and counters,
  *           graph.heights of nodes that no build has claimed, graph.n_claimed, n_dead and n_gone
  *   gate    searches hold a slot of it; shut, it keeps them out while columns move
@@ -42,6 +43,7 @@ struct n2_index {
     pthread_cond_t state_change;
     bool closed;
     size_t n_calls;         /* calls in progress that hold no slot */
+    bool turn_rests;        /* a writer has the turn and is between two calls */
     int32_t *build_cancel;  /* of the build under way; NULL: none */
     int32_t last_threads;   /* of the last build */
     uint64_t build_bytes;   /* working memory of the build under way */
@@ -60,6 +62,12 @@ int n2_index_make(struct n2_index **index, size_t dim, const struct n2_options *
 /* Begins and ends a call that holds no slot. Returns 0, or N2_ERR_CLOSED and nothing is begun. */
 int n2_index_enter(struct n2_index *index);
 void n2_index_leave(struct n2_index *index);
+
+/* The same for the calls of a writer, which has the turn from one to the next: a call ends with the
+ * turn at rest, and the next one resumes it. At rest, n2_close gives it to others: N2_ERR_CLOSED.
+ */
+int n2_index_resume(struct n2_index *index);
+void n2_index_rest(struct n2_index *index);
 
 /* What a search sees now. */
 void n2_index_view(const struct n2_index *index, struct n2_view *view);

@@ -16,11 +16,12 @@
  * installs a signal handler or keeps an error in thread-local memory.
  *
  * THREADS. Any function may be called on one index from any thread at any time, with two
- * exceptions: n2_free must be the last call on its index, and a struct n2_build belongs to one
- * thread at a time. Searches run in parallel and do not wait for the batches of a build; they wait
- * for short moments while duplicates are attached at its end, and for longer ones only while the
- * index moves to a larger range of addresses (at eightfold growth) or a build is undone. Vectors
- * that several threads add get their ids in the order in which the calls take effect.
+ * exceptions: n2_free must be the last call on its index, and a struct n2_build, n2_writer or
+ * n2_reader belongs to one thread at a time. Searches run in parallel and do not wait for the
+ * batches of a build; they wait for short moments while duplicates are attached at its end, and for
+ * longer ones only while the index moves to a larger range of addresses (at eightfold growth) or a
+ * build is undone. Vectors that several threads add get their ids in the order in which the calls
+ * take effect.
  *
  * SAME INPUT, SAME FILE. The same sequence of adds and builds with the same options gives the same
  * index, byte for byte when saved, whatever the number of threads and whatever the instruction set.
@@ -403,13 +404,86 @@ N2_API int n2_load(struct n2_index **index, const char *path,
                    const struct n2_load_options *options);
 
 /* ------------------------------------------------------------------------------------------------
+ * Save, load: as bytes
+ *
+ * The bytes of a file, for what is no file: a socket, a pipe, an object store, a compressor. The
+ * caller moves them; no second copy of the index is in memory, and nothing waits for the other end.
+ *
+ *     status = n2_save_begin(&writer, index);
+ *     while (!status && n2_save_left(writer) > 0) {
+ *         status = n2_save_next(writer, buffer, sizeof(buffer), &n);
+ *         if (!status)
+ *             status = put(buffer, n);
+ *     }
+ *     n2_save_end(writer);
+ *
+ * with `writer` NULL before, and the other way
+ *
+ *     status = n2_load_begin(&reader, NULL);
+ *     while (!status && n2_load_left(reader) > 0) {
+ *         n = get(buffer, min(n2_load_left(reader), sizeof(buffer)));
+ *         if (n == 0)
+ *             break;
+ *         status = n2_load_next(reader, buffer, n, NULL);
+ *     }
+ *     if (reader)
+ *         status = n2_load_end(reader, &index);
+ * --------------------------------------------------------------------------------------------- */
+
+struct n2_writer; /* opaque */
+
+/* Opens a writer of the index as it is now, built or not. It gives the bytes that n2_save would
+ * write now, whatever is added before its end. Searches and adds go on; a build, one of its steps
+ * or its end, n2_save, another writer, n2_verify and n2_degrees wait until n2_save_end, and so does
+ * an add for which the index must move to a larger range of addresses. The thread that has a writer
+ * open must leave these to others: it would wait for itself. n2_close waits for no writer.
+ * Returns 0 and sets *writer, or N2_ERR_OPTION (NULL), N2_ERR_CORRUPT (as n2_save),
+ * N2_ERR_NO_MEMORY, N2_ERR_CLOSED. */
+N2_API int n2_save_begin(struct n2_writer **writer, struct n2_index *index);
+
+/* How many bytes are still to come; at first, the size of the file. 0 for NULL. */
+N2_API uint64_t n2_save_left(const struct n2_writer *writer);
+
+/* Writes the next `room` bytes of the file, or those that are left, to `buffer[room]`, and sets *n
+ * to their number, 0 behind the last. Returns 0, or N2_ERR_OPTION (NULL), N2_ERR_CLOSED. */
+N2_API int n2_save_next(struct n2_writer *writer, void *buffer, size_t room, size_t *n);
+
+/* Frees the writer, at the end of the file or before. NULL is allowed. */
+N2_API void n2_save_end(struct n2_writer *writer);
+
+struct n2_reader; /* opaque */
+
+/* Opens a reader of a file's bytes. `options` may be NULL; no_map has no meaning here.
+ * Returns 0 and sets *reader, or N2_ERR_OPTION, N2_ERR_NO_MEMORY. */
+N2_API int n2_load_begin(struct n2_reader **reader, const struct n2_load_options *options);
+
+/* How many bytes are still to come, as far as is known: first those of the header, and behind it
+ * those of the file. Who reads no more than that reads nothing of what follows the file. 0 behind
+ * the last one, after an error, and for NULL. */
+N2_API uint64_t n2_load_left(const struct n2_reader *reader);
+
+/* Takes the next bytes of the file, `data[n]`, n being any number, and sets *used (may be NULL) to
+ * how many of them belong to it: less than n if it ends among them. They go to their place in the
+ * index at once; memory is taken as bytes come, not as the header promises.
+ * Returns 0, or N2_ERR_OPTION (NULL), N2_ERR_FORMAT, N2_ERR_VERSION, N2_ERR_CORRUPT (at the end of
+ * the header, or of the file: its payload is always checked), N2_ERR_NO_MEMORY. After an error, but
+ * N2_ERR_OPTION, only n2_load_end may follow. */
+N2_API int n2_load_next(struct n2_reader *reader, const void *data, size_t n, size_t *used);
+
+/* Frees the reader, whatever it returns, and sets *index to what was read. With NULL for `index`
+ * nothing comes of it. Returns 0, the error that n2_load_next has returned, or N2_ERR_OPTION (no
+ * reader), N2_ERR_FORMAT (no byte, or few and not those of an N2 file), N2_ERR_TRUNCATED (bytes are
+ * missing); with options->verify as n2_verify. */
+N2_API int n2_load_end(struct n2_reader *reader, struct n2_index **index);
+
+/* ------------------------------------------------------------------------------------------------
  * Close
  * --------------------------------------------------------------------------------------------- */
 
 /* Refuses new calls (N2_ERR_CLOSED), cancels a build under way, waits until every call in progress
  * has returned, and gives the memory back. NULL and a second call are allowed. A build made by
- * n2_build_begin must still be ended with n2_build_end, before n2_free; the wait does not include
- * it. */
+ * n2_build_begin must still be ended with n2_build_end, and a writer with n2_save_end, before
+ * n2_free; the wait does not include them. */
 N2_API void n2_close(struct n2_index *index);
 
 /* n2_close, then frees the handle. No other call may be running or follow. NULL is allowed. */

@@ -8,12 +8,6 @@
 
 #define CHUNK ((size_t)1 << 20) /* bytes between two looks at the cancel flag */
 
-static bool is_of_ids(int section)
-{
-    return section == N2_SECTION_LABELS || section == N2_SECTION_IDS ||
-           section == N2_SECTION_HEIGHTS;
-}
-
 static int check_section(struct n2_index *index, int section, const volatile int32_t *cancel)
 {
     struct n2_origin *origin = &index->origin;
@@ -37,7 +31,7 @@ int n2_origin_check_ids(struct n2_index *index)
 {
     int status = N2_OK;
     for (int i = 0; i < N2_N_SECTIONS && !status; i++)
-        if (is_of_ids(i))
+        if (n2_format_is_of_ids(i))
             status = check_section(index, i, NULL);
     return status;
 }
@@ -48,7 +42,7 @@ int n2_origin_check(struct n2_index *index, const volatile int32_t *cancel)
     int status = n2_origin_check_ids(index);
     pthread_mutex_unlock(&index->add);
     for (int i = 0; i < N2_N_SECTIONS && !status; i++)
-        if (!is_of_ids(i))
+        if (!n2_format_is_of_ids(i))
             status = check_section(index, i, cancel);
     return status;
 }

@@ -7,21 +7,71 @@ package n2
 /*
 #include "../csrc/n2.h"
 
+// The options of a search are put together here, since what Go passes may not hold pointers of Go.
+static struct n2_search_options options_of(uint64_t ef, float recall, int filters, const uint64_t *allow,
+                                           size_t n_allow, const float *radius)
+{
+    static const uint64_t none;
+    struct n2_search_options o;
+    n2_search_options_init(&o);
+    o.ef = ef;
+    o.recall = recall;
+    o.threads = 1; // of a batch: goroutines share its work instead
+    if (filters) {
+        o.allow = n_allow ? allow : &none;
+        o.n_allow = n_allow;
+    }
+    o.radius = radius;
+    return o;
+}
+
+#define OPTIONS uint64_t ef, float recall, int filters, const uint64_t *allow, size_t n_allow, const float *radius
+#define OPTIONS_OF options_of(ef, recall, filters, allow, n_allow, radius)
+
+static int search(struct n2_index *index, const float *query, size_t k, OPTIONS, struct n2_neighbor *out,
+                  size_t *n)
+{
+    struct n2_search_options o = OPTIONS_OF;
+    return n2_search(index, query, k, &o, out, n);
+}
+
+static int search_id(struct n2_index *index, uint32_t id, size_t k, OPTIONS, struct n2_neighbor *out, size_t *n)
+{
+    struct n2_search_options o = OPTIONS_OF;
+    return n2_search_id(index, id, k, &o, out, n);
+}
+
+static int search_batch(struct n2_index *index, const float *queries, size_t n, size_t k, OPTIONS,
+                        struct n2_neighbor *out, size_t *n_out)
+{
+    struct n2_search_options o = OPTIONS_OF;
+    return n2_search_batch(index, queries, n, k, &o, out, n_out);
+}
+
+static int search_batch_id(struct n2_index *index, const uint32_t *ids, size_t n, size_t k, OPTIONS,
+                           struct n2_neighbor *out, size_t *n_out)
+{
+    struct n2_search_options o = OPTIONS_OF;
+    return n2_search_batch_id(index, ids, n, k, &o, out, n_out);
+}
+
 // What a search is given stays on the caller's stack: C keeps no pointer and calls nothing back.
-#cgo noescape n2_search
-#cgo nocallback n2_search
-#cgo noescape n2_search_id
-#cgo nocallback n2_search_id
-#cgo noescape n2_search_batch
-#cgo nocallback n2_search_batch
-#cgo noescape n2_search_batch_id
-#cgo nocallback n2_search_batch_id
+#cgo noescape search
+#cgo nocallback search
+#cgo noescape search_id
+#cgo nocallback search_id
+#cgo noescape search_batch
+#cgo nocallback search_batch
+#cgo noescape search_batch_id
+#cgo nocallback search_batch_id
 #cgo noescape n2_search_exact
 #cgo nocallback n2_search_exact
 #cgo noescape n2_vector
 #cgo nocallback n2_vector
 #cgo noescape n2_add
 #cgo nocallback n2_add
+#cgo noescape n2_update
+#cgo nocallback n2_update
 */
 import "C"
 
@@ -149,16 +199,31 @@ func (c *core) add(vs []float32, n int) (uint32, error) {
 	return uint32(first), statusError(status)
 }
 
+func (c *core) update(id uint32, v []float32) error {
+	status := C.n2_update(c.index, C.uint32_t(id), cFloats(v))
+	runtime.KeepAlive(c)
+	return statusError(status)
+}
+
+func (c *core) delete(id uint32) error {
+	status := C.n2_delete(c.index, C.uint32_t(id))
+	runtime.KeepAlive(c)
+	return statusError(status)
+}
+
 func (c *core) search(dst []Neighbor, q []float32, o SearchOptions) (int, error) {
-	options, n := cSearchOptions(o), C.size_t(0)
-	status := C.n2_search(c.index, cFloats(q), C.size_t(len(dst)), &options, cNeighbors(dst), &n)
+	n := C.size_t(0)
+	status := C.search(c.index, cFloats(q), C.size_t(len(dst)), C.uint64_t(o.Ef), C.float(o.Recall),
+		cBool(o.Allow != nil), cWords(o.Allow), C.size_t(len(o.Allow)), (*C.float)(o.Radius),
+		cNeighbors(dst), &n)
 	runtime.KeepAlive(c)
 	return int(n), statusError(status)
 }
 
 func (c *core) searchID(dst []Neighbor, id uint32, o SearchOptions) (int, error) {
-	options, n := cSearchOptions(o), C.size_t(0)
-	status := C.n2_search_id(c.index, C.uint32_t(id), C.size_t(len(dst)), &options,
+	n := C.size_t(0)
+	status := C.search_id(c.index, C.uint32_t(id), C.size_t(len(dst)), C.uint64_t(o.Ef), C.float(o.Recall),
+		cBool(o.Allow != nil), cWords(o.Allow), C.size_t(len(o.Allow)), (*C.float)(o.Radius),
 		cNeighbors(dst), &n)
 	runtime.KeepAlive(c)
 	return int(n), statusError(status)
@@ -166,18 +231,18 @@ func (c *core) searchID(dst []Neighbor, id uint32, o SearchOptions) (int, error)
 
 // searchBatch makes len(counts) searches on the calling thread.
 func (c *core) searchBatch(dst []Neighbor, counts []int, qs []float32, k int, o SearchOptions) error {
-	options := cSearchOptions(o)
-	status := C.n2_search_batch(c.index, cFloats(qs), C.size_t(len(counts)), C.size_t(k), &options,
-		cNeighbors(dst), cSizes(counts))
+	status := C.search_batch(c.index, cFloats(qs), C.size_t(len(counts)), C.size_t(k),
+		C.uint64_t(o.Ef), C.float(o.Recall), cBool(o.Allow != nil), cWords(o.Allow),
+		C.size_t(len(o.Allow)), (*C.float)(o.Radius), cNeighbors(dst), cSizes(counts))
 	runtime.KeepAlive(c)
 	return statusError(status)
 }
 
 // searchBatchID does the same for ids.
 func (c *core) searchBatchID(dst []Neighbor, counts []int, ids []uint32, k int, o SearchOptions) error {
-	options := cSearchOptions(o)
-	status := C.n2_search_batch_id(c.index, (*C.uint32_t)(unsafe.SliceData(ids)),
-		C.size_t(len(counts)), C.size_t(k), &options, cNeighbors(dst), cSizes(counts))
+	status := C.search_batch_id(c.index, (*C.uint32_t)(unsafe.SliceData(ids)), C.size_t(len(counts)),
+		C.size_t(k), C.uint64_t(o.Ef), C.float(o.Recall), cBool(o.Allow != nil), cWords(o.Allow),
+		C.size_t(len(o.Allow)), (*C.float)(o.Radius), cNeighbors(dst), cSizes(counts))
 	runtime.KeepAlive(c)
 	return statusError(status)
 }
@@ -243,6 +308,9 @@ func (c *core) stats() Stats {
 		Len:             int(s.n_vectors),
 		Pending:         int(s.n_pending),
 		Duplicates:      int(s.n_duplicates),
+		Deleted:         int(s.n_deleted),
+		Dead:            int(s.n_dead),
+		Nodes:           int(s.n_nodes),
 		Metric:          Metric(s.metric),
 		Selection:       Selection(s.selection),
 		Merging:         Merging(s.merging),
@@ -315,13 +383,84 @@ func (b *build) end() {
 	runtime.KeepAlive(b)
 }
 
-func cSearchOptions(o SearchOptions) C.struct_n2_search_options {
-	return C.struct_n2_search_options{
-		size:    C.sizeof_struct_n2_search_options,
-		ef:      C.uint64_t(o.Ef),
-		recall:  C.float(o.Recall),
-		threads: 1, // of a batch: goroutines share its work instead
+// A writer is one in C that is open.
+type writer struct {
+	core   *core
+	writer *C.struct_n2_writer
+}
+
+func (c *core) beginSave() (*writer, error) {
+	w := &writer{core: c}
+	if err := statusError(C.n2_save_begin(&w.writer, c.index)); err != nil {
+		return nil, err
 	}
+	return w, nil
+}
+
+func (w *writer) left() uint64 {
+	left := C.n2_save_left(w.writer)
+	runtime.KeepAlive(w)
+	return uint64(left)
+}
+
+// next returns the bytes that come next, in the memory of buffer; none at the end.
+func (w *writer) next(buffer []byte) ([]byte, error) {
+	var n C.size_t
+	status := C.n2_save_next(w.writer, unsafe.Pointer(unsafe.SliceData(buffer)),
+		C.size_t(len(buffer)), &n)
+	runtime.KeepAlive(w)
+	return buffer[:n], statusError(status)
+}
+
+func (w *writer) end() {
+	C.n2_save_end(w.writer)
+	runtime.KeepAlive(w)
+}
+
+// A reader is one in C. It is freed by end or drop.
+type reader struct {
+	reader *C.struct_n2_reader
+}
+
+func beginLoad() (*reader, error) {
+	r := &reader{}
+	return r, statusError(C.n2_load_begin(&r.reader, nil))
+}
+
+func (r *reader) left() uint64 { return uint64(C.n2_load_left(r.reader)) }
+
+func (r *reader) next(data []byte) error {
+	return statusError(C.n2_load_next(r.reader, unsafe.Pointer(unsafe.SliceData(data)),
+		C.size_t(len(data)), nil))
+}
+
+func (r *reader) end() (*core, error) {
+	var index *C.struct_n2_index
+	status := C.n2_load_end(r.reader, &index)
+	r.reader = nil
+	if err := statusError(status); err != nil {
+		return nil, err
+	}
+	return ownCore(index), nil
+}
+
+// drop frees a reader that was not ended.
+func (r *reader) drop() {
+	if r.reader != nil {
+		C.n2_load_end(r.reader, nil)
+		r.reader = nil
+	}
+}
+
+func cBool(b bool) C.int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func cWords(s []uint64) *C.uint64_t {
+	return (*C.uint64_t)(unsafe.SliceData(s))
 }
 
 func cFloats(v []float32) *C.float {

@@ -7,6 +7,7 @@ package n2_test
 import (
 	"context"
 	"errors"
+	"io"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -63,6 +64,7 @@ func tasks(t *testing.T, x *n2.Index, vs []float32) map[string]func(i int) error
 		},
 		"Vector":  func(i int) error { _, err := x.Vector(uint32(i%100), nil); return err },
 		"Save":    func(i int) error { return x.Save(filepath.Join(dir, "saved.n2")) },
+		"WriteTo": func(i int) error { _, err := x.WriteTo(io.Discard); return err },
 		"Verify":  func(i int) error { return x.Verify(ctx) },
 		"Degrees": func(i int) error { _, err := x.Degrees(ctx); return err },
 		"Stats":   func(i int) error { x.Stats(); _ = x.Len() + x.Dim(); return nil },

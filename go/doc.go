@@ -25,8 +25,9 @@
 // [Index.Add] stores vectors, which searches find from then on by comparing the query with each of
 // them; [Index.Build] links them into the graph, which makes that fast. Both may be called again at
 // any time, also on an index that was loaded. [Index.Save] writes the index to a file and [Load]
-// maps that file into memory. The same vectors, added and built in the same order and with the same
-// options, make the same file, byte for byte, whatever the number of threads.
+// maps that file into memory; [Index.WriteTo] and [Read] move the same bytes over any stream. The same
+// vectors, added and built in the same order and with the same options, make the same file, byte for
+// byte, whatever the number of threads.
 //
 // # Concurrency
 //
@@ -52,5 +53,5 @@
 // the environment, its library binds the program's first thread to a processor when the program
 // starts, and GOMAXPROCS becomes 1. The build tag n2_noopenmp leaves OpenMP out.
 //
-// Without cgo (CGO_ENABLED=0) the package compiles, but New and Load return [ErrNoCgo].
+// Without cgo (CGO_ENABLED=0) the package compiles, but New, Load and Read return [ErrNoCgo].
 package n2

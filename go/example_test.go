@@ -5,9 +5,12 @@
 package n2_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log"
 	"os"
@@ -136,4 +139,55 @@ func ExampleLoad() {
 	// Output:
 	// 4 vectors, L2 [{2 0} {1 18}]
 	// true
+}
+
+func ExampleIndex_WriteTo() {
+	x := points()
+	defer x.Close()
+
+	var object bytes.Buffer // or what an object store takes
+	z := gzip.NewWriter(&object)
+	if _, err := x.WriteTo(z); err != nil {
+		log.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		log.Fatal(err)
+	}
+
+	r, err := gzip.NewReader(&object)
+	if err != nil {
+		log.Fatal(err)
+	}
+	y, err := n2.Read(r, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer y.Close()
+	fmt.Println(y.Len(), "vectors")
+	// Output:
+	// 4 vectors
+}
+
+func ExampleRead() {
+	x := points()
+	defer x.Close()
+
+	r, w := io.Pipe() // or a connection
+	go func() {
+		_, err := x.WriteTo(w)
+		w.CloseWithError(err)
+	}()
+
+	y, err := n2.Read(r, &n2.LoadOptions{Verify: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer y.Close()
+	neighbors, err := y.SearchByID(2, 2, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(neighbors)
+	// Output:
+	// [{2 0} {1 18}]
 }

@@ -13,7 +13,7 @@ import (
 	n2 "github.com/n2ann/n2/go"
 )
 
-// FuzzLoad loads anything as a file and uses what comes of it. With sealed set the header gets its
+// FuzzLoad loads and reads anything as a file and uses what comes of it. With sealed set the header gets its
 // right checksum, so that changes of its fields are looked at.
 func FuzzLoad(f *testing.F) {
 	f.Add([]byte{}, false)
@@ -40,8 +40,11 @@ func FuzzLoad(f *testing.F) {
 		}
 		path := filepath.Join(t.TempDir(), "fuzz.n2")
 		must(t, os.WriteFile(path, b, 0o644))
-		for _, o := range []*n2.LoadOptions{nil, {NoMap: true}} {
-			x, err := n2.Load(path, o)
+		for i := range 3 {
+			x, err := n2.Load(path, &n2.LoadOptions{NoMap: i == 1})
+			if i == 2 {
+				x, err = n2.Read(bytes.NewReader(b), nil)
+			}
 			if err != nil {
 				continue
 			}

@@ -12,13 +12,13 @@ import (
 	"sync/atomic"
 )
 
-// An Index holds vectors of one dimension and finds those nearest to a query. [New] and [Load] make
-// one; the zero Index is a closed one. It must not be copied.
+// An Index holds vectors of one dimension and finds those nearest to a query. [New], [Load] and
+// [Read] make one; the zero Index is a closed one. It must not be copied.
 type Index struct {
 	core   *core
 	dim    int
 	metric Metric
-	n      atomic.Int64 // vectors added
+	n      atomic.Int64 // vectors, those deleted left out
 
 	closing context.Context // ends when Close is called, with the cause ErrClosed
 	refuse  context.CancelCauseFunc
@@ -28,10 +28,11 @@ type Index struct {
 	// for those in progress and keeps later ones out.
 	reads  *lane // searches and whatever else is short
 	adds   *lane // one at a time
-	walks  *lane // Save, Verify, Degrees and each step of a build: one at a time
+	walks  *lane // Save, WriteTo, Verify, Degrees and each step of a build: one at a time
 	builds *lane // a Build from its beginning to its end: one at a time
 
-	build *build // the one under way, or nil; guarded by walks
+	build  *build                 // the one under way, or nil; guarded by walks
+	writer atomic.Pointer[writer] // that of the WriteTo in walks, or nil; who takes it out ends it
 }
 
 // New makes an empty index for vectors of dim coordinates, 1 to 65,535.
@@ -64,18 +65,21 @@ func New(dim int, o *Options) (*Index, error) {
 // [ErrCorrupt] tell what is wrong with it. The rest is checked if Verify is set; a file whose rest
 // is damaged can give wrong neighbours, but no fault of memory.
 func Load(path string, o *LoadOptions) (*Index, error) {
-	if o == nil {
-		o = &LoadOptions{}
-	}
-	c, err := loadCore(path, o.NoMap)
+	c, err := loadCore(path, o != nil && o.NoMap)
 	if err != nil {
 		return nil, wrapPath("load", path, err)
 	}
+	x, err := openIndex(c, o)
+	return x, wrapPath("load", path, err)
+}
+
+// openIndex makes an index of what was loaded, if that holds where it is to be verified.
+func openIndex(c *core, o *LoadOptions) (*Index, error) {
 	x := newIndex(c)
-	if o.Verify {
+	if o != nil && o.Verify {
 		if err := x.verify(context.Background()); err != nil {
 			_ = x.Close() // which cannot fail
-			return nil, wrapPath("load", path, err)
+			return nil, err
 		}
 	}
 	return x, nil
@@ -110,8 +114,9 @@ func (x *Index) Close() error {
 	}
 	x.refuse(ErrClosed)
 	x.freed.Do(func() {
+		x.reads.drain() // the steps of a WriteTo included
+		x.endWriter()   // for which an Add may wait in C
 		x.adds.drain()
-		x.reads.drain()
 		x.walks.drain()
 		if x.build != nil { // its Build is between two steps, and will not get into walks again
 			x.build.end()
@@ -162,11 +167,8 @@ func (x *Index) AddBatch(vs []float32) (first uint32, err error) {
 
 func (x *Index) add(vs []float32, n int) (first uint32, err error) {
 	err = x.adds.do(x.closing, func() (err error) {
-		first = uint32(x.n.Load())
-		if n > 0 {
-			if first, err = x.core.add(vs, n); err == nil {
-				x.n.Store(int64(first) + int64(n))
-			}
+		if first, err = x.core.add(vs, n); err == nil {
+			x.n.Add(int64(n))
 		}
 		return err
 	})
@@ -187,7 +189,7 @@ func (x *Index) Vector(id uint32, dst []float32) ([]float32, error) {
 	return dst, nil
 }
 
-// Len returns how many vectors were added, 0 for a closed index.
+// Len returns how many vectors there are, those deleted left out; 0 for a closed index.
 func (x *Index) Len() int {
 	if x == nil {
 		return 0

@@ -10,9 +10,12 @@ import (
 // Stats say what an index is and holds.
 type Stats struct {
 	Dim        int
-	Len        int // vectors added
+	Len        int // vectors that were added and not deleted
 	Pending    int // of those, not yet built
 	Duplicates int // of those, built and equal, bit for bit, to an earlier one
+	Deleted    int // ids that were deleted
+	Dead       int // nodes that the next build takes out of the graph: deleted, or replaced by an Update
+	Nodes      int // places that take memory: of these vectors, dead, or given up
 
 	Metric          Metric // this and those up to Seed: as in Options, with defaults filled in
 	Selection       Selection

@@ -4,7 +4,7 @@
 
 package n2
 
-// Without cgo the package compiles and has no core. As New and Load return ErrNoCgo there is no
+// Without cgo the package compiles and has no core. As New, Load and Read return ErrNoCgo there is no
 // index on which the other methods could be called.
 
 type core struct{}
@@ -14,6 +14,8 @@ func loadCore(string, bool) (*core, error) { return nil, ErrNoCgo }
 
 func (*core) free()                                                               {}
 func (*core) add([]float32, int) (uint32, error)                                  { return 0, ErrNoCgo }
+func (*core) update(uint32, []float32) error                                      { return ErrNoCgo }
+func (*core) delete(uint32) error                                                 { return ErrNoCgo }
 func (*core) search([]Neighbor, []float32, SearchOptions) (int, error)            { return 0, ErrNoCgo }
 func (*core) searchID([]Neighbor, uint32, SearchOptions) (int, error)             { return 0, ErrNoCgo }
 func (*core) searchBatch([]Neighbor, []int, []float32, int, SearchOptions) error  { return ErrNoCgo }
@@ -21,6 +23,7 @@ func (*core) searchBatchID([]Neighbor, []int, []uint32, int, SearchOptions) erro
 func (*core) searchExact([]Neighbor, []int, []float32, int) error                 { return ErrNoCgo }
 func (*core) vector(uint32, []float32) error                                      { return ErrNoCgo }
 func (*core) save(string) error                                                   { return ErrNoCgo }
+func (*core) beginSave() (*writer, error)                                         { return nil, ErrNoCgo }
 func (*core) verify(*int32) error                                                 { return ErrNoCgo }
 func (*core) degrees(*int32) ([][]int, error)                                     { return nil, ErrNoCgo }
 func (*core) stats() Stats                                                        { return Stats{} }
@@ -31,3 +34,18 @@ type build struct{}
 func (*build) step() (done, total int, err error) { return 0, 0, ErrNoCgo }
 func (*build) cancel()                            {}
 func (*build) end()                               {}
+
+type writer struct{}
+
+func (*writer) left() uint64                { return 0 }
+func (*writer) next([]byte) ([]byte, error) { return nil, ErrNoCgo }
+func (*writer) end()                        {}
+
+type reader struct{}
+
+func beginLoad() (*reader, error) { return nil, ErrNoCgo }
+
+func (*reader) left() uint64        { return 0 }
+func (*reader) next([]byte) error   { return ErrNoCgo }
+func (*reader) end() (*core, error) { return nil, ErrNoCgo }
+func (*reader) drop()               {}

@@ -6,6 +6,7 @@ package n2_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	n2 "github.com/n2ann/n2/go"
@@ -17,6 +18,9 @@ func TestWithoutCgo(t *testing.T) {
 	}
 	if _, err := n2.Load("words.n2", nil); !errors.Is(err, n2.ErrNoCgo) {
 		t.Errorf("Load gives %v", err)
+	}
+	if _, err := n2.Read(strings.NewReader("words"), nil); !errors.Is(err, n2.ErrNoCgo) {
+		t.Errorf("Read gives %v", err)
 	}
 	var x n2.Index
 	if _, err := x.Search(nil, 1, nil); !errors.Is(err, n2.ErrClosed) {

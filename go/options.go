@@ -148,12 +148,13 @@ type Options struct {
 	Seed uint64
 }
 
-// LoadOptions are those of [Load]. Nil means all zero.
+// LoadOptions are those of [Load] and [Read]. Nil means all zero.
 type LoadOptions struct {
 	// NoMap reads the file into memory instead of mapping it. A mapped file that another program
 	// truncates ends the process with SIGBUS; one that is replaced, as [Index.Save] does, is safe.
+	// What [Read] reads is never mapped.
 	NoMap bool
-	// Verify checks the whole index, as [Index.Verify] does, before Load returns.
+	// Verify checks the whole index, as [Index.Verify] does, before Load or Read returns.
 	Verify bool
 }
 
@@ -181,6 +182,14 @@ type SearchOptions struct {
 	Recall float64
 	// Ef, if not 0, is used instead: how many candidates a search keeps, never fewer than k.
 	Ef int
+	// Allow, if not nil, says which ids may be returned: id i if bit i%64 of Allow[i/64] is set. Ids
+	// beyond its end may not. These are the words of a bitset, as of github.com/bits-and-blooms/bitset
+	// ([]uint64(b.Words())), or of a dense bitmap. The search finds as many of the nearest that are
+	// allowed as Recall says; the fewer are allowed, the more its cost is that of comparing the query
+	// with each of them, which it never exceeds by much. Allow must not change while the search runs.
+	Allow []uint64
+	// Radius, if not nil, is the largest distance to return, under [Dot] the least.
+	Radius *float32
 }
 
 // check returns the options, all zero for nil, if they are within their ranges.
@@ -193,6 +202,9 @@ func (o *SearchOptions) check() (SearchOptions, error) {
 	}
 	if !(o.Recall >= 0 && o.Recall <= 1) {
 		return SearchOptions{}, fmt.Errorf("%w: Recall is %v", ErrOption, o.Recall)
+	}
+	if o.Radius != nil && *o.Radius != *o.Radius {
+		return SearchOptions{}, fmt.Errorf("%w: Radius is NaN", ErrOption)
 	}
 	return *o, nil
 }

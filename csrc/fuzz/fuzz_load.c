@@ -1,4 +1,4 @@
-/* fuzz_load.c - any bytes as a file: n2_load, mapped and read, and all that may follow it.
+/* fuzz_load.c - any bytes as a file: n2_load, mapped and read, a reader, and all that may follow.
  * SPDX-License-Identifier: Apache-2.0
  *
  * An input is a file without the padding between its sections, 64 KiB each, which would only slow
@@ -80,6 +80,32 @@ static int load(struct n2_index **index, const uint8_t *data, size_t size, int w
     return n2_load(index, fuzz_path(), &options);
 }
 
+/* By a reader, in pieces of that size, and one byte more than there are. */
+static int read_pieces(struct n2_index **index, const uint8_t *data, size_t size, size_t piece)
+{
+    struct n2_load_options options;
+    struct n2_reader *reader;
+    n2_load_options_init(&options);
+    options.verify = 1;
+    FUZZ_CHECK(n2_load_begin(&reader, &options) == 0);
+    int status = 0;
+    for (size_t at = 0, used = 1; at < size && used && !status; at += used) {
+        size_t n = size - at < piece ? size - at : piece;
+        uint64_t left = n2_load_left(reader);
+        used = 0;
+        status = n2_load_next(reader, data + at, n, &used);
+        FUZZ_CHECK(documented(status) && (status || used == n || left < n));
+    }
+    if (!status && n2_load_left(reader) == 0) {
+        size_t used = 1;
+        FUZZ_CHECK(n2_load_next(reader, data, 1, &used) == 0 && used == 0);
+    }
+    *index = NULL;
+    int last = n2_load_end(reader, index);
+    FUZZ_CHECK(!status || last == status);
+    return last;
+}
+
 /* Moves *n bytes, at most `want`, from *data to file_bytes + offset, if that many fit there. */
 static void place(const uint8_t **data, size_t *n, uint64_t offset, uint64_t want)
 {
@@ -119,7 +145,7 @@ static size_t unpack(const uint8_t *data, size_t n)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    int unverified = 0;
+    int unverified = 0, verified = 0;
     size_t n = unpack(data, size);
     for (int way = 0; way < 4; way++) {
         struct n2_index *index;
@@ -128,6 +154,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FUZZ_CHECK(documented(status) && (status == 0) == (index != NULL));
         if (way == 0)
             unverified = status;
+        verified = status;
         FUZZ_CHECK(way & 2 ? status == unverified || status == N2_ERR_CORRUPT
                            : status == unverified);
         if (!status) {
@@ -137,6 +164,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         n2_free(index);
     }
+    struct n2_index *read;
+    int status = read_pieces(&read, file_bytes, n, 1 + size * size % 100000);
+    FUZZ_CHECK(status == verified && (status == 0) == (read != NULL));
+    if (!status)
+        use(read, true);
+    n2_free(read);
     remove(fuzz_path());
     return 0;
 }

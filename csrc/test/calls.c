@@ -162,6 +162,7 @@ static void test_closed(void)
     struct n2_neighbor out[N];
     size_t n = 99;
     struct n2_build *build = NULL;
+    struct n2_writer *writer = NULL;
     struct n2_stats stats = {.size = sizeof stats};
     static uint64_t counts[(N2_MAX_LEVEL + 1) * 33];
     const char *path = temp_path("closed");
@@ -181,8 +182,9 @@ static void test_closed(void)
         CHECK_STATUS(N2_ERR_CLOSED, n2_degrees(index, counts, NULL));
         CHECK_STATUS(N2_ERR_CLOSED, n2_verify(index, NULL, NULL));
         CHECK_STATUS(N2_ERR_CLOSED, n2_save(index, path));
+        CHECK_STATUS(N2_ERR_CLOSED, n2_save_begin(&writer, index));
     }
-    CHECK(n == 99 && !build && !file_exists(path));
+    CHECK(n == 99 && !build && !writer && !file_exists(path));
     n2_free(index);
     n2_close(NULL);
     n2_free(NULL);

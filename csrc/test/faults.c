@@ -275,6 +275,38 @@ static void test_load(void)
     }
 }
 
+static int act_write(struct scene *scene)
+{
+    struct bytes bytes;
+    int status = stream_out(scene->index, 100000, &bytes);
+    CHECK(status || bytes_equal(scene->before, bytes));
+    bytes_free(&bytes);
+    return status;
+}
+
+static int act_read(struct scene *scene)
+{
+    struct n2_index *read = NULL;
+    size_t used;
+    int status = stream_in(&read, scene->before.data, scene->before.n, 30000, verify, &used);
+    CHECK((status == 0) == (read != NULL));
+    n2_free(read);
+    return status;
+}
+
+static void test_stream(void)
+{
+    for (int way = 0; way < 3; way++) {
+        verify = way == 2;
+        each_fault((struct trial){.act = way ? act_read : act_write,
+                                  .metric = N2_L2,
+                                  .merging = N2_MERGE_SKIP,
+                                  .build = true,
+                                  .pending = true,
+                                  .read_only = true});
+    }
+}
+
 static int act_verify(struct scene *scene)
 {
     const char *what = "untouched";
@@ -294,6 +326,6 @@ static void test_verify(void)
 
 static const struct test_case cases[] = {
     {"create", test_create}, {"add", test_add},   {"build", test_build},   {"search", test_search},
-    {"save", test_save},     {"load", test_load}, {"verify", test_verify},
+    {"save", test_save},     {"load", test_load}, {"stream", test_stream}, {"verify", test_verify},
 };
 TEST_MAIN(cases)

@@ -128,6 +128,49 @@ void bytes_free(struct bytes *bytes)
     bytes->n = 0;
 }
 
+int stream_out(struct n2_index *index, size_t piece, struct bytes *bytes)
+{
+    struct n2_writer *writer = NULL;
+    *bytes = (struct bytes){NULL, 0};
+    int status = n2_save_begin(&writer, index);
+    if (status)
+        return status;
+    uint64_t left = n2_save_left(writer);
+    bytes->data = must_alloc(left + piece, 1);
+    for (size_t n = 1; n > 0 && !status; bytes->n += n, left -= n) {
+        CHECK(n2_save_left(writer) == left);
+        status = n2_save_next(writer, bytes->data + bytes->n, piece, &n);
+        n = status ? 0 : n;
+        CHECK(n == (left < piece ? left : piece) || status);
+    }
+    n2_save_end(writer);
+    if (status)
+        bytes_free(bytes);
+    return status;
+}
+
+int stream_in(struct n2_index **index, const unsigned char *data, size_t n, size_t piece,
+              bool verify, size_t *used)
+{
+    struct n2_load_options options;
+    struct n2_reader *reader = NULL;
+    n2_load_options_init(&options);
+    options.verify = verify;
+    *used = 0;
+    int status = n2_load_begin(&reader, &options);
+    if (status)
+        return status;
+    for (size_t taken = 1; *used < n && taken > 0 && !status; *used += taken) {
+        size_t room = n - *used < piece ? n - *used : piece;
+        taken = 0;
+        status = n2_load_next(reader, data + *used, room, &taken);
+        CHECK(taken == room || (!status && n2_load_left(reader) == 0) || (status && taken == 0));
+    }
+    int last = n2_load_end(reader, index);
+    CHECK(!status || last == status);
+    return last;
+}
+
 struct n2_options options_of(int metric)
 {
     struct n2_options options;

@@ -66,6 +66,13 @@ struct bytes index_bytes(struct n2_index *index);
 bool bytes_equal(struct bytes a, struct bytes b);
 void bytes_free(struct bytes *bytes);
 
+/* What a writer of the index gives in pieces of that size. Returns as the calls of n2.h. */
+int stream_out(struct n2_index *index, size_t piece, struct bytes *bytes);
+
+/* What a reader makes of data[n], given in such pieces; sets *used to how much it has taken. */
+int stream_in(struct n2_index **index, const unsigned char *data, size_t n, size_t piece,
+              bool verify, size_t *used);
+
 /* Options with the given metric, all else default. */
 struct n2_options options_of(int metric); /* with sketches wherever there are codes */
 

@@ -153,6 +153,23 @@ static bool do_save(struct worker *w, size_t round)
     return true;
 }
 
+/* The same by a writer and a reader. */
+static bool do_stream(struct worker *w, size_t round)
+{
+    struct bytes bytes;
+    int status = stream_out(w->index, round % 2 ? 1000 : 100000, &bytes);
+    CHECKF(fine(status), "writer: %s", n2_status_text(status));
+    if (status)
+        return false;
+    struct n2_index *read = NULL;
+    size_t used;
+    if (CHECK_STATUS(0, stream_in(&read, bytes.data, bytes.n, 10000, true, &used)))
+        CHECK_SOUND(read);
+    n2_free(read);
+    bytes_free(&bytes);
+    return true;
+}
+
 static bool do_look(struct worker *w, size_t round)
 {
     struct n2_stats stats = {.size = sizeof stats};
@@ -284,6 +301,7 @@ static void test_all_at_once(void)
         {do_build, 2, test_scale(20, 5)},
         {do_steps, 1, test_scale(20, 5)},
         {do_save, 1, test_scale(20, 5)},
+        {do_stream, 2, test_scale(20, 5)},
         {do_look, 1, test_scale(60, 12)},
     };
     struct n2_index *index = make_named(300, true);
@@ -323,8 +341,8 @@ static void test_close(void)
     static struct start starts[MAX_THREADS];
     static pthread_t threads[MAX_THREADS];
     const struct job jobs[] = {
-        {do_add, 1, 1000},  {do_search, 4, 1000}, {do_build, 1, 1000},  {do_steps, 1, 1000},
-        {do_save, 1, 1000}, {do_look, 1, 1000},   {do_change, 1, 1000},
+        {do_add, 1, 1000},  {do_search, 4, 1000}, {do_build, 1, 1000}, {do_steps, 1, 1000},
+        {do_save, 1, 1000}, {do_stream, 2, 1000}, {do_look, 1, 1000},  {do_change, 1, 1000},
     };
     size_t rounds = test_scale(12, 2);
     for (size_t round = 0; round < rounds; round++) {
