@@ -79,6 +79,9 @@ int n2_index_fit(struct n2_index *index, struct n2_column *column, size_t rows);
 /* The same, and makes a column that only those who have the turn let grow usable up to `rows`. */
 int n2_index_grow(struct n2_index *index, struct n2_column *column, size_t rows);
 
+/* Nodes to reserve addresses for, where an index holds or is about to hold n_nodes. */
+size_t n2_index_reserved(const struct n2_index *index, size_t n_nodes);
+
 /* Bytes of a node in all columns, rows of upper levels included on average. */
 size_t n2_index_node_bytes(const struct n2_index *index);
 
