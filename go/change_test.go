@@ -129,13 +129,13 @@ func TestCompactStops(t *testing.T) {
 func TestSearchAllowed(t *testing.T) {
 	x := line(t, 200, true)
 	must(t, x.Delete(66))
-	q := []float32{70.2, 0}
+	q := []float32{69.8, 0}
 	for _, c := range []struct {
 		name  string
 		allow []uint64
 		want  []uint32
 	}{
-		{"all", nil, []uint32{70, 71, 69}},
+		{"all", nil, []uint32{70, 69, 71}},
 		{"none", []uint64{}, nil},
 		{"no bit", make([]uint64, 10), nil},
 		{"some", []uint64{1, 1<<2 | 1<<3 | 1<<6}, []uint32{70, 67, 0}}, // 66 is deleted
