@@ -73,7 +73,7 @@ static void use(struct n2_index *index, bool sound, uint64_t *rng)
         CHECKF(counts[0] <= k && (!sound || counts[0] == (k < n ? k : n)), "%zu results of %zu",
                counts[0], n);
         for (size_t i = 0; i < counts[0]; i++)
-            CHECK(out[i].id < n);
+            CHECK(out[i].id < n + stats.n_deleted);
         int status = n2_search_id(index, (uint32_t)rng_below(rng, n + 1), k, &options, out, counts);
         CHECKF(status == 0 || status == N2_ERR_NOT_FOUND || status == N2_ERR_NOT_FINITE ||
                    status == N2_ERR_MAGNITUDE || status == N2_ERR_ZERO_VECTOR ||
