@@ -62,6 +62,19 @@ func tasks(t *testing.T, x *n2.Index, vs []float32) map[string]func(i int) error
 			_, err := x.SearchBatchByID(ctx, []uint32{1, 2, 3}, 5, nil)
 			return err
 		},
+		"All": func(i int) error {
+			for range x.All() {
+				if i--; i < 0 {
+					break
+				}
+			}
+			_, err := x.Vector(0, nil)
+			return err
+		},
+		"SearchIter": func(i int) error {
+			_, err := collect(x.SearchIter(vector(i), nil))
+			return err
+		},
 		"Vector":  func(i int) error { _, err := x.Vector(uint32(i%100), nil); return err },
 		"Save":    func(i int) error { return x.Save(filepath.Join(dir, "saved.n2")) },
 		"WriteTo": func(i int) error { _, err := x.WriteTo(io.Discard); return err },

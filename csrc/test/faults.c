@@ -200,6 +200,35 @@ static void test_search(void)
     each_fault((struct trial){.act = act_search, .metric = N2_DOT, .merging = N2_MERGE_SKIP});
 }
 
+/* All neighbours, in pages: after a failure the same page may be asked for again. */
+static int act_cursor(struct scene *scene)
+{
+    struct n2_neighbor out[7];
+    struct n2_cursor *cursor = NULL;
+    size_t n = 1, n_all = 0;
+    int status = n2_cursor_open(&cursor, scene->index, scene->vectors, NULL), failure = status;
+    CHECK((status == 0) == (cursor != NULL));
+    while (cursor && n > 0) {
+        status = n2_cursor_next(cursor, out, 7, &n);
+        CHECK(!status || !failure);
+        failure = status ? status : failure;
+        n_all += status ? 0 : n;
+    }
+    CHECK(!cursor || n_all == N + MORE);
+    n2_cursor_close(cursor);
+    return failure;
+}
+
+static void test_cursor(void)
+{
+    each_fault((struct trial){.act = act_cursor,
+                              .metric = N2_L2,
+                              .merging = N2_MERGE_SKIP,
+                              .build = true,
+                              .pending = true,
+                              .read_only = true});
+}
+
 /* Saves that failed and have replaced the old file all the same. */
 static int late_failures;
 
@@ -325,7 +354,8 @@ static void test_verify(void)
 }
 
 static const struct test_case cases[] = {
-    {"create", test_create}, {"add", test_add},   {"build", test_build},   {"search", test_search},
-    {"save", test_save},     {"load", test_load}, {"stream", test_stream}, {"verify", test_verify},
+    {"create", test_create}, {"add", test_add},       {"build", test_build},
+    {"search", test_search}, {"cursor", test_cursor}, {"save", test_save},
+    {"load", test_load},     {"stream", test_stream}, {"verify", test_verify},
 };
 TEST_MAIN(cases)

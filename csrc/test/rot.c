@@ -54,6 +54,31 @@ static int try_load(const char *path, bool no_map, bool verify, struct n2_index 
     return status;
 }
 
+/* What goes through all of an index: each id once, and every one that there is if it is sound. */
+static void walk(struct n2_index *index, bool sound, const struct n2_stats *stats)
+{
+    const float query[DIM] = {1, -2, 3};
+    const size_t n_ids = stats->n_vectors + stats->n_deleted;
+    struct n2_cursor *cursor = NULL;
+    struct n2_neighbor out[40];
+    uint32_t *ids = must_alloc(n_ids + 1, sizeof *ids);
+    bool *seen = must_alloc(n_ids + 1, sizeof *seen);
+    size_t n_listed = 0, n_came = 0;
+    CHECK_STATUS(0, n2_list(index, 0, ids, n_ids + 1, &n_listed));
+    CHECK_STATUS(0, n2_cursor_open(&cursor, index, query, NULL));
+    for (size_t n = 1; n > 0; n_came += n) {
+        CHECK_STATUS(0, n2_cursor_next(cursor, out, 40, &n));
+        for (size_t i = 0; i < n && CHECK(out[i].id < n_ids && !seen[out[i].id]); i++)
+            seen[out[i].id] = true;
+    }
+    n2_cursor_close(cursor);
+    CHECKF(n_listed <= n_ids && n_came <= n_ids, "%zu are listed, %zu come", n_listed, n_came);
+    CHECKF(!sound || (n_listed == stats->n_vectors && n_came == n_listed),
+           "%zu are listed, %zu come", n_listed, n_came);
+    free(seen);
+    free(ids);
+}
+
 /* Everything that reads an index. Unless it is sound, its payload may be anything, and results may
  * be fewer: an id that is gone cannot be found. */
 static void use(struct n2_index *index, bool sound, uint64_t *rng)
@@ -90,6 +115,7 @@ static void use(struct n2_index *index, bool sound, uint64_t *rng)
     uint64_t *degrees = must_alloc((N2_MAX_LEVEL + 1) * ((size_t)stats.max_m0 + 1), 8);
     CHECK_STATUS(0, n2_degrees(index, degrees, NULL));
     free(degrees);
+    walk(index, sound, &stats);
 }
 
 /* What changes an index. Sound ones are served; rotten ones are refused, or served and then saved

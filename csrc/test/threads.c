@@ -113,6 +113,38 @@ static bool do_search(struct worker *w, size_t round)
     return status == 0;
 }
 
+/* Walks over the index, or over neighbours in pages, half-way or to the end: in order, or each
+ * once. */
+static bool do_walk(struct worker *w, size_t round)
+{
+    enum { PAGE = 50, MOST = 1 << 16 };
+    uint32_t ids[PAGE], next = 0;
+    float query[DIM];
+    struct n2_neighbor out[PAGE];
+    struct n2_cursor *cursor = NULL;
+    unsigned char *seen = must_alloc(MOST, 1);
+    size_t n = PAGE, most = round % 3 ? MOST : 4 * PAGE;
+    int status = 0;
+    for (size_t n_all = 0; !status && n == PAGE && n_all < most; n_all += n) {
+        status = n2_list(w->index, next, ids, PAGE, &n);
+        CHECKF(fine(status), "n2_list: %s", n2_status_text(status));
+        for (size_t i = 0; !status && i < n && CHECK(ids[i] >= next); i++)
+            next = ids[i] + 1;
+    }
+    vector_of((uint32_t)rng_below(&w->rng, 500), query);
+    if (!status)
+        status = n2_cursor_open(&cursor, w->index, query, NULL);
+    for (size_t n_all = 0; !status && n > 0 && n_all < most; n_all += n) {
+        status = n2_cursor_next(cursor, out, 1 + round % PAGE, &n);
+        CHECKF(fine(status), "cursor: %s", n2_status_text(status));
+        for (size_t i = 0; !status && i < n && CHECK(out[i].id < MOST && !seen[out[i].id]); i++)
+            seen[out[i].id] = 1;
+    }
+    n2_cursor_close(cursor);
+    free(seen);
+    return status == 0;
+}
+
 static bool do_build(struct worker *w, size_t round)
 {
     int status = build_on(w->index, 1 + (int)(round % 2));
@@ -272,6 +304,7 @@ static void test_changes(void)
         {do_change, 3, changes},          {do_search, 2, test_scale(800, 100)},
         {do_build, 2, test_scale(20, 5)}, {do_steps, 1, test_scale(20, 5)},
         {do_save, 1, test_scale(20, 5)},  {do_look, 1, test_scale(60, 12)},
+        {do_walk, 2, test_scale(20, 5)},
     };
     struct n2_index *index = make_named(300, true);
     REQUIRE(index != NULL);
@@ -303,6 +336,7 @@ static void test_all_at_once(void)
         {do_save, 1, test_scale(20, 5)},
         {do_stream, 2, test_scale(20, 5)},
         {do_look, 1, test_scale(60, 12)},
+        {do_walk, 2, test_scale(20, 5)},
     };
     struct n2_index *index = make_named(300, true);
     REQUIRE(index != NULL);
@@ -341,8 +375,9 @@ static void test_close(void)
     static struct start starts[MAX_THREADS];
     static pthread_t threads[MAX_THREADS];
     const struct job jobs[] = {
-        {do_add, 1, 1000},  {do_search, 4, 1000}, {do_build, 1, 1000}, {do_steps, 1, 1000},
-        {do_save, 1, 1000}, {do_stream, 2, 1000}, {do_look, 1, 1000},  {do_change, 1, 1000},
+        {do_add, 1, 1000},   {do_search, 4, 1000}, {do_build, 1, 1000},
+        {do_steps, 1, 1000}, {do_save, 1, 1000},   {do_stream, 2, 1000},
+        {do_look, 1, 1000},  {do_change, 1, 1000}, {do_walk, 2, 1000},
     };
     size_t rounds = test_scale(12, 2);
     for (size_t round = 0; round < rounds; round++) {
