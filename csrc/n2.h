@@ -181,6 +181,20 @@ N2_API int n2_create(struct n2_index **index, size_t dim, const struct n2_option
  * N2_ERR_FULL, N2_ERR_NO_MEMORY, N2_ERR_CLOSED. */
 N2_API int n2_add(struct n2_index *index, const float *vectors, size_t n, uint32_t *first);
 
+/* Adds copies of all vectors of another index of the same dimension and metric, in the order of
+ * their ids there; they get the ids *first, *first + 1, ... here. `first` may be NULL. All or none
+ * is added; of those that come to `other`, or go, meanwhile, any may be left out or added. Where
+ * both store alike (enum n2_storage) copies are equal, bit for bit; else they are rounded as by
+ * n2_add. They are found by the next search; n2_build makes that fast. Searches of both, and
+ * changes of `other`, go on meanwhile; changes of `index` wait until all is copied. It begins when
+ * no batch of a build of `other` runs and no writer of it is open. Two indexes may be added to each
+ * other at the same time.
+ * Returns 0, or N2_ERR_OPTION (NULL, `other` is `index` or has another metric), N2_ERR_DIMENSION
+ * (of `other`), N2_ERR_MAGNITUDE (what a vector would be rounded to), N2_ERR_FULL,
+ * N2_ERR_NO_MEMORY, N2_ERR_CORRUPT (`other` was loaded from a file that does not match its
+ * checksums), N2_ERR_CLOSED (either). */
+N2_API int n2_add_index(struct n2_index *index, struct n2_index *other, uint32_t *first);
+
 /* Deletes the vector of an id: from now on no search returns it, and the id is never given out
  * again. Its node stays a step on the way to others until the next n2_build, which takes it out of
  * the graph and links those that it led to to each other; a hundred such nodes cost a search next
@@ -485,9 +499,10 @@ struct n2_writer; /* opaque */
 
 /* Opens a writer of the index as it is now, built or not. It gives the bytes that n2_save would
  * write now, whatever is added before its end. Searches and adds go on; a build, one of its steps
- * or its end, n2_save, another writer, n2_verify and n2_degrees wait until n2_save_end, and so does
- * an add for which the index must move to a larger range of addresses. The thread that has a writer
- * open must leave these to others: it would wait for itself. n2_close waits for no writer.
+ * or its end, n2_save, another writer, n2_verify, n2_degrees and an n2_add_index to another wait
+ * until n2_save_end, and so does an add for which the index must move to a larger range of
+ * addresses. The thread that has a writer open must leave these to others: it would wait for
+ * itself. n2_close waits for no writer.
  * Returns 0 and sets *writer, or N2_ERR_OPTION (NULL), N2_ERR_CORRUPT (as n2_save),
  * N2_ERR_NO_MEMORY, N2_ERR_CLOSED. */
 N2_API int n2_save_begin(struct n2_writer **writer, struct n2_index *index);

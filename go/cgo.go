@@ -210,6 +210,14 @@ func (c *core) add(vs []float32, n int) (uint32, error) {
 	return uint32(first), statusError(status)
 }
 
+func (c *core) addIndex(other *core) (uint32, error) {
+	var first C.uint32_t
+	status := C.n2_add_index(c.index, other.index, &first)
+	runtime.KeepAlive(c)
+	runtime.KeepAlive(other)
+	return uint32(first), statusError(status)
+}
+
 func (c *core) update(id uint32, v []float32) error {
 	status := C.n2_update(c.index, C.uint32_t(id), cFloats(v))
 	runtime.KeepAlive(c)

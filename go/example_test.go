@@ -107,6 +107,23 @@ func ExampleIndex_All() {
 	// map[0:[0 0] 1:[0 1]]
 }
 
+func ExampleIndex_AddIndex() {
+	x, y := points(), points()
+	defer x.Close()
+	defer y.Close()
+
+	if err := y.Delete(1); err != nil {
+		log.Fatal(err)
+	}
+	first, err := x.AddIndex(y)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(x.Len(), "vectors; those of y have the ids from", first)
+	// Output:
+	// 7 vectors; those of y have the ids from 4
+}
+
 func ExampleIndex_SearchBatch() {
 	x := points()
 	defer x.Close()

@@ -14,6 +14,7 @@ func loadCore(string, bool) (*core, error) { return nil, ErrNoCgo }
 
 func (*core) free()                                                               {}
 func (*core) add([]float32, int) (uint32, error)                                  { return 0, ErrNoCgo }
+func (*core) addIndex(*core) (uint32, error)                                      { return 0, ErrNoCgo }
 func (*core) update(uint32, []float32) error                                      { return ErrNoCgo }
 func (*core) delete(uint32) error                                                 { return ErrNoCgo }
 func (*core) search([]Neighbor, []float32, SearchOptions) (int, error)            { return 0, ErrNoCgo }

@@ -203,8 +203,8 @@ static void test_files(void)
 /* Every call with good arguments on a closed index. */
 static void test_closed(void)
 {
-    struct n2_index *index = small();
-    REQUIRE(index != NULL);
+    struct n2_index *index = small(), *open = small();
+    REQUIRE(index != NULL && open != NULL);
     float v[DIM] = {1, 2, 3, 4};
     uint32_t id = 0;
     struct n2_neighbor out[N];
@@ -220,6 +220,8 @@ static void test_closed(void)
     n2_close(index);
     for (int i = 0; i < 2; i++) {
         CHECK_STATUS(N2_ERR_CLOSED, n2_add(index, v, 1, &id));
+        CHECK_STATUS(N2_ERR_CLOSED, n2_add_index(index, open, &id));
+        CHECK_STATUS(N2_ERR_CLOSED, n2_add_index(open, index, &id));
         CHECK_STATUS(N2_ERR_CLOSED, n2_build(index, NULL));
         CHECK_STATUS(N2_ERR_CLOSED, n2_build_begin(&build, index, NULL));
         CHECK_STATUS(N2_ERR_CLOSED, n2_search(index, v, 1, NULL, out, &n));
@@ -239,6 +241,7 @@ static void test_closed(void)
     }
     CHECK(n == 99 && id == 0 && !build && !writer && !cursor && !file_exists(path));
     n2_free(index);
+    n2_free(open);
     n2_cursor_close(opened);
     n2_close(NULL);
     n2_free(NULL);

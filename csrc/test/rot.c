@@ -118,6 +118,21 @@ static void use(struct n2_index *index, bool sound, uint64_t *rng)
     walk(index, sound, &stats);
 }
 
+/* Adds it to another, which stays sound. */
+static void merge(struct n2_index *index, bool sound)
+{
+    struct n2_stats stats = {.size = sizeof stats};
+    struct n2_index *to = NULL;
+    CHECK_STATUS(0, n2_get_stats(index, &stats));
+    struct n2_options options = options_of(stats.metric);
+    REQUIRE_OK(n2_create(&to, DIM, &options));
+    int status = n2_add_index(to, index, NULL);
+    CHECKF(status == 0 || (!sound && status == N2_ERR_CORRUPT), "n2_add_index: %s",
+           n2_status_text(status));
+    CHECK_SOUND(to);
+    n2_free(to);
+}
+
 /* What changes an index. Sound ones are served; rotten ones are refused, or served and then saved
  * as rotten as they were: what their checksums tell is never laundered. */
 static void change(struct n2_index *index, bool sound, bool crafted, uint64_t *rng)
@@ -132,6 +147,7 @@ static void change(struct n2_index *index, bool sound, bool crafted, uint64_t *r
     CHECKF(status == 0 || (!sound && status == N2_ERR_CORRUPT), "n2_build: %s",
            n2_status_text(status));
     use(index, sound, rng);
+    merge(index, sound);
     remove(path);
     status = n2_save(index, path);
     CHECKF(status == 0 || (!sound && status == N2_ERR_CORRUPT), "n2_save: %s",

@@ -498,6 +498,65 @@ static void test_builds_in_turn(void)
     n2_free(index);
 }
 
+/* Two indexes, each of which is added to the other. */
+struct pair {
+    struct n2_index *index, *other;
+    uint32_t add;
+};
+
+static void *add_other(void *argument)
+{
+    struct pair *pair = argument;
+    for (int i = 0; i < 2; i++) { /* each may grow by all of the other */
+        uint32_t first = 0;
+        int status = n2_add_index(pair->index, pair->other, &first);
+        CHECKF(fine(status), "n2_add_index: %s", n2_status_text(status));
+        if (status)
+            return NULL;
+        CHECK(first >= pair->add);
+        status = build_on(pair->index, 1);
+        CHECKF(fine(status) || status == N2_ERR_CANCELLED, "n2_build: %s", n2_status_text(status));
+    }
+    return NULL;
+}
+
+/* Each is added to the other while both are searched and changed; then one is closed in the midst
+ * of it. */
+static void test_mutual(void)
+{
+    static struct start starts[MAX_THREADS];
+    pthread_t threads[MAX_THREADS], adders[4];
+    const struct job jobs[] = {
+        {do_change, 1, test_scale(100, 40)},
+        {do_search, 1, test_scale(200, 50)},
+        {do_walk, 1, test_scale(10, 4)},
+        {do_save, 1, test_scale(10, 4)},
+    };
+    for (int closes = 0; closes < 2; closes++) {
+        atomic_size_t started = 0;
+        struct n2_index *a = make_named(60, true), *b = make_named(40, false);
+        REQUIRE(a && b);
+        struct pair pairs[] = {{a, b, 60}, {b, a, 40}};
+        size_t n = closes ? 0
+                          : start_jobs(a, jobs, sizeof jobs / sizeof *jobs, run_job, starts,
+                                       threads, &started);
+        for (size_t i = 0; i < 4; i++)
+            REQUIRE(!pthread_create(&adders[i], NULL, add_other, &pairs[i % 2]));
+        if (closes)
+            n2_close(b);
+        for (size_t i = 0; i < 4; i++)
+            pthread_join(adders[i], NULL);
+        for (size_t i = 0; i < n; i++)
+            pthread_join(threads[i], NULL);
+        CHECK_STATUS(0, build_on(a, 2));
+        CHECK_SOUND(a);
+        if (!closes)
+            CHECK_SOUND(b);
+        n2_free(a);
+        n2_free(b);
+    }
+}
+
 static const struct test_case cases[] = {
     {"all_at_once", test_all_at_once},
     {"changes", test_changes},
@@ -505,5 +564,6 @@ static const struct test_case cases[] = {
     {"close_together", test_close_together},
     {"many_searchers", test_many_searchers},
     {"builds_in_turn", test_builds_in_turn},
+    {"mutual", test_mutual},
 };
 TEST_MAIN(cases)
