@@ -1,4 +1,4 @@
-/* api.c - options, create and the searches: arguments are checked, then one call goes down.
+/* api.c - options, create, look and the searches: arguments are checked, then one call goes down.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "index.h"
@@ -7,6 +7,8 @@
 
 #define DEFAULT_M 16
 #define DEFAULT_EF_CONSTRUCTION 150
+
+#define LISTED 32768 /* ids that are looked at from one slot */
 
 /* --- options --- */
 
@@ -95,6 +97,36 @@ int n2_vector(struct n2_index *index, uint32_t id, float *out)
         memmove(out, n2_store_vector(&index->store, node, out), index->store.dim * sizeof(float));
     n2_gate_leave(&index->gate, slot);
     return node == N2_NONE ? missing(index, id) : N2_OK;
+}
+
+/* Lists ids that are there, from *from on, and sets *from to where to go on. False at the end. */
+static bool list_some(const struct n2_store *store, size_t *from, uint32_t *ids, size_t room,
+                      size_t *n)
+{
+    size_t n_ids = N2_ACQUIRE(&store->n_ids), to = n2_min(*from + LISTED, n_ids);
+    for (; *from < to && *n < room; ++*from)
+        if (n2_store_node(store, (uint32_t)*from) != N2_NONE)
+            ids[(*n)++] = (uint32_t)*from;
+    return *from < n_ids;
+}
+
+int n2_list(struct n2_index *index, uint32_t from, uint32_t *ids, size_t room, size_t *n)
+{
+    if (!index || !ids || room == 0 || !n)
+        return N2_ERR_OPTION;
+    int status = n2_index_enter(index);
+    if (status)
+        return status;
+    size_t next = from, n_listed = 0;
+    bool more = true;
+    while (more && n_listed < room) {
+        struct n2_slot *slot = n2_gate_enter(&index->gate); /* not closed during a call */
+        more = list_some(&index->store, &next, ids, room, &n_listed);
+        n2_gate_leave(&index->gate, slot);
+    }
+    *n = n_listed;
+    n2_index_leave(index);
+    return N2_OK;
 }
 
 /* --- searches --- */

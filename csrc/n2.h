@@ -16,12 +16,12 @@
  * installs a signal handler or keeps an error in thread-local memory.
  *
  * THREADS. Any function may be called on one index from any thread at any time, with two
- * exceptions: n2_free must be the last call on its index, and a struct n2_build, n2_writer or
- * n2_reader belongs to one thread at a time. Searches run in parallel and do not wait for the
- * batches of a build; they wait for short moments while duplicates are attached at its end, and for
- * longer ones only while the index moves to a larger range of addresses (at eightfold growth) or a
- * build is undone. Vectors that several threads add get their ids in the order in which the calls
- * take effect.
+ * exceptions: n2_free must be the last call on its index, and a struct n2_build, n2_cursor,
+ * n2_writer or n2_reader belongs to one thread at a time. Searches run in parallel and do not wait
+ * for the batches of a build; they wait for short moments while duplicates are attached at its end,
+ * and for longer ones only while the index moves to a larger range of addresses (at eightfold
+ * growth) or a build is undone. Vectors that several threads add get their ids in the order in
+ * which the calls take effect.
  *
  * SAME INPUT, SAME FILE. The same sequence of adds and builds with the same options gives the same
  * index, byte for byte when saved, whatever the number of threads and whatever the instruction set.
@@ -181,6 +181,20 @@ N2_API int n2_create(struct n2_index **index, size_t dim, const struct n2_option
  * N2_ERR_FULL, N2_ERR_NO_MEMORY, N2_ERR_CLOSED. */
 N2_API int n2_add(struct n2_index *index, const float *vectors, size_t n, uint32_t *first);
 
+/* Adds copies of all vectors of another index of the same dimension and metric, in the order of
+ * their ids there; they get the ids *first, *first + 1, ... here. `first` may be NULL. All or none
+ * is added; of those that come to `other`, or go, meanwhile, any may be left out or added. Where
+ * both store alike (enum n2_storage) copies are equal, bit for bit; else they are rounded as by
+ * n2_add. They are found by the next search; n2_build makes that fast. Searches of both, and
+ * changes of `other`, go on meanwhile; changes of `index` wait until all is copied. It begins when
+ * no batch of a build of `other` runs and no writer of it is open. Two indexes may be added to each
+ * other at the same time.
+ * Returns 0, or N2_ERR_OPTION (NULL, `other` is `index` or has another metric), N2_ERR_DIMENSION
+ * (of `other`), N2_ERR_MAGNITUDE (what a vector would be rounded to), N2_ERR_FULL,
+ * N2_ERR_NO_MEMORY, N2_ERR_CORRUPT (`other` was loaded from a file that does not match its
+ * checksums), N2_ERR_CLOSED (either). */
+N2_API int n2_add_index(struct n2_index *index, struct n2_index *other, uint32_t *first);
+
 /* Deletes the vector of an id: from now on no search returns it, and the id is never given out
  * again. Its node stays a step on the way to others until the next n2_build, which takes it out of
  * the graph and links those that it led to to each other; a hundred such nodes cost a search next
@@ -330,6 +344,50 @@ N2_API int n2_search_exact(struct n2_index *index, const float *queries, size_t 
                            struct n2_neighbor *out, size_t *n_out);
 
 /* ------------------------------------------------------------------------------------------------
+ * Search: one neighbour after the other
+ *
+ * For callers who look at each neighbour themselves and stop when they have found enough:
+ *
+ *     status = n2_cursor_open(&cursor, index, query, NULL);
+ *     while (!status && !enough) {
+ *         status = n2_cursor_next(cursor, page, 10, &n);
+ *         if (status || n == 0)
+ *             break;
+ *         enough = look_at(page, n);
+ *     }
+ *     n2_cursor_close(cursor);
+ *
+ * with `cursor` NULL before. What bits can say is better said by n2_search_options.allow.
+ * --------------------------------------------------------------------------------------------- */
+
+struct n2_cursor; /* opaque */
+
+/* Opens a cursor on the neighbours of query[dim], which is copied. `options` are copied, `allow` is
+ * not: it must stay as it is until n2_cursor_close. `options` may be NULL. Between calls a cursor
+ * holds up nobody: the index may be built, changed and closed. Returns 0 and sets *cursor, or as
+ * n2_search. */
+N2_API int n2_cursor_open(struct n2_cursor **cursor, struct n2_index *index, const float *query,
+                          const struct n2_search_options *options);
+
+/* Writes the next neighbours, `room` at most, to out[room] and their number to *n, which is 0 at
+ * the end and not before. Each id comes once at most, and in the end all come that may be results.
+ * Within a page the order is that of n2_search. A page may hold what is nearer than the last of an
+ * earlier page, if the search for that missed it: options->recall says how much is missed.
+ * What is added meanwhile may come; what is deleted before it was to come does not; what is
+ * replaced comes, if it does, with the distance that a search found.
+ * A page is one search at most (unless all it found is deleted by then), for twice as many as the
+ * last one or for 32, so that n neighbours cost about two searches for n. Where that is a scan, as
+ * in small indexes and for large n, each search takes about as long as any other. Behind the last
+ * that was found within a radius, a scan makes sure that there is no more. The cursor needs 5 to 11
+ * bytes for each neighbour found and 8 for each that the last search asked for.
+ * Returns 0, or N2_ERR_OPTION (NULL, room = 0), N2_ERR_NO_MEMORY, N2_ERR_CLOSED. */
+N2_API int n2_cursor_next(struct n2_cursor *cursor, struct n2_neighbor *out, size_t room,
+                          size_t *n);
+
+/* Frees the cursor. NULL is allowed, and so is a cursor of an index that was freed before. */
+N2_API void n2_cursor_close(struct n2_cursor *cursor);
+
+/* ------------------------------------------------------------------------------------------------
  * Look
  * --------------------------------------------------------------------------------------------- */
 
@@ -337,6 +395,13 @@ N2_API int n2_search_exact(struct n2_index *index, const float *queries, size_t 
  * Returns 0, N2_ERR_OPTION (NULL), N2_ERR_NOT_FOUND, N2_ERR_CORRUPT (rot in the file that was
  * loaded), N2_ERR_CLOSED. */
 N2_API int n2_vector(struct n2_index *index, uint32_t id, float *out);
+
+/* Lists ids that are there, neither unknown nor deleted, in ascending order: the first ones from
+ * `from` on, `room` at most. Writes them to ids[room] and their number to *n, which is less than
+ * `room` at the end. Who goes on behind the last id listed meets every vector that is there all the
+ * time, at some cost where very many beside each other were deleted. Returns 0, or N2_ERR_OPTION
+ * (NULL, room = 0), N2_ERR_CLOSED. */
+N2_API int n2_list(struct n2_index *index, uint32_t from, uint32_t *ids, size_t room, size_t *n);
 
 #define N2_MAX_LEVEL 31 /* highest level a node can have */
 
@@ -445,9 +510,10 @@ struct n2_writer; /* opaque */
 
 /* Opens a writer of the index as it is now, built or not. It gives the bytes that n2_save would
  * write now, whatever is added before its end. Searches and adds go on; a build, one of its steps
- * or its end, n2_save, another writer, n2_verify and n2_degrees wait until n2_save_end, and so does
- * an add for which the index must move to a larger range of addresses. The thread that has a writer
- * open must leave these to others: it would wait for itself. n2_close waits for no writer.
+ * or its end, n2_save, another writer, n2_verify, n2_degrees and an n2_add_index to another wait
+ * until n2_save_end, and so does an add for which the index must move to a larger range of
+ * addresses. The thread that has a writer open must leave these to others: it would wait for
+ * itself. n2_close waits for no writer.
  * Returns 0 and sets *writer, or N2_ERR_OPTION (NULL), N2_ERR_CORRUPT (as n2_save),
  * N2_ERR_NO_MEMORY, N2_ERR_CLOSED. */
 N2_API int n2_save_begin(struct n2_writer **writer, struct n2_index *index);

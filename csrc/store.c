@@ -102,14 +102,28 @@ int n2_store_check_new(const struct n2_store *store, const float *vectors, size_
     return status;
 }
 
+static void set_extra(const struct n2_store *store, unsigned char *row, double norm)
+{
+    float extra = n2_store_extra(store, norm);
+    memcpy(row + store->vectors.stride - sizeof(extra), &extra, sizeof(extra));
+}
+
 void n2_store_put(struct n2_store *store, uint32_t node, uint32_t id, const float *vector)
 {
     unsigned char *row = n2_column_row(&store->vectors, node);
     n2_pack(store->storage, vector, store->dim, row);
-    if (has_extra(store->metric)) {
-        float extra = n2_store_extra(store, norm_of(store, vector));
-        memcpy(row + store->vectors.stride - sizeof(extra), &extra, sizeof(extra));
-    }
+    if (has_extra(store->metric))
+        set_extra(store, row, norm_of(store, vector));
+    *n2_store_label(store, node) = id;
+}
+
+void n2_store_put_packed(struct n2_store *store, uint32_t node, uint32_t id,
+                         const unsigned char *packed, double norm)
+{
+    unsigned char *row = n2_column_row(&store->vectors, node);
+    memcpy(row, packed, n2_pack_bytes(store->storage, store->dim));
+    if (has_extra(store->metric))
+        set_extra(store, row, norm);
     *n2_store_label(store, node) = id;
 }
 

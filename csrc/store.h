@@ -75,6 +75,11 @@ float n2_store_extra(const struct n2_store *store, double norm);
  * node nor the id's new entry is published. */
 void n2_store_put(struct n2_store *store, uint32_t node, uint32_t id, const float *vector);
 
+/* The same for one that is packed as those of the store are, whose norm is known: packed again, it
+ * could be rounded again. */
+void n2_store_put_packed(struct n2_store *store, uint32_t node, uint32_t id,
+                         const unsigned char *packed, double norm);
+
 /* Prepares a checked query. `buffer` has room for dim floats; the probe may point there or to
  * `query`, which must outlive it. */
 void n2_store_probe_query(const struct n2_store *store, const float *query, double norm,

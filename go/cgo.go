@@ -55,6 +55,13 @@ static int search_batch_id(struct n2_index *index, const uint32_t *ids, size_t n
     return n2_search_batch_id(index, ids, n, k, &o, out, n_out);
 }
 
+// The cursor keeps allow, which is pinned.
+static int open_cursor(struct n2_cursor **cursor, struct n2_index *index, const float *query, OPTIONS)
+{
+    struct n2_search_options o = OPTIONS_OF;
+    return n2_cursor_open(cursor, index, query, &o);
+}
+
 // What a search is given stays on the caller's stack: C keeps no pointer and calls nothing back.
 #cgo noescape search
 #cgo nocallback search
@@ -66,6 +73,10 @@ static int search_batch_id(struct n2_index *index, const uint32_t *ids, size_t n
 #cgo nocallback search_batch_id
 #cgo noescape n2_search_exact
 #cgo nocallback n2_search_exact
+#cgo noescape n2_cursor_next
+#cgo nocallback n2_cursor_next
+#cgo noescape n2_list
+#cgo nocallback n2_list
 #cgo noescape n2_vector
 #cgo nocallback n2_vector
 #cgo noescape n2_add
@@ -199,6 +210,14 @@ func (c *core) add(vs []float32, n int) (uint32, error) {
 	return uint32(first), statusError(status)
 }
 
+func (c *core) addIndex(other *core) (uint32, error) {
+	var first C.uint32_t
+	status := C.n2_add_index(c.index, other.index, &first)
+	runtime.KeepAlive(c)
+	runtime.KeepAlive(other)
+	return uint32(first), statusError(status)
+}
+
 func (c *core) update(id uint32, v []float32) error {
 	status := C.n2_update(c.index, C.uint32_t(id), cFloats(v))
 	runtime.KeepAlive(c)
@@ -252,6 +271,51 @@ func (c *core) searchExact(dst []Neighbor, counts []int, qs []float32, k int) er
 		cNeighbors(dst), cSizes(counts))
 	runtime.KeepAlive(c)
 	return statusError(status)
+}
+
+// A cursor is one in C that is open.
+type cursor struct {
+	core   *core
+	cursor *C.struct_n2_cursor
+	pinner runtime.Pinner // of o.Allow
+}
+
+func (c *core) openCursor(q []float32, o SearchOptions) (*cursor, error) {
+	r := &cursor{core: c}
+	if len(o.Allow) > 0 {
+		r.pinner.Pin(&o.Allow[0])
+	}
+	status := C.open_cursor(&r.cursor, c.index, cFloats(q), C.uint64_t(o.Ef), C.float(o.Recall),
+		cBool(o.Allow != nil), cWords(o.Allow), C.size_t(len(o.Allow)), (*C.float)(o.Radius))
+	if err := statusError(status); err != nil {
+		r.pinner.Unpin()
+		return nil, err
+	}
+	return r, nil
+}
+
+// next writes the neighbours that come next to dst and returns their number; 0 at the end.
+func (r *cursor) next(dst []Neighbor) (int, error) {
+	n := C.size_t(0)
+	status := C.n2_cursor_next(r.cursor, cNeighbors(dst), C.size_t(len(dst)), &n)
+	runtime.KeepAlive(r)
+	return int(n), statusError(status)
+}
+
+// close may be called after the index was freed.
+func (r *cursor) close() {
+	C.n2_cursor_close(r.cursor)
+	r.pinner.Unpin()
+	runtime.KeepAlive(r)
+}
+
+// list returns ids from from on, in the memory of room; none at the end.
+func (c *core) list(from uint32, room []uint32) ([]uint32, error) {
+	n := C.size_t(0)
+	status := C.n2_list(c.index, C.uint32_t(from), (*C.uint32_t)(unsafe.SliceData(room)),
+		C.size_t(len(room)), &n)
+	runtime.KeepAlive(c)
+	return room[:n], statusError(status)
 }
 
 func (c *core) vector(id uint32, dst []float32) error {

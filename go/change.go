@@ -2,6 +2,36 @@
 
 package n2
 
+// AddIndex adds copies of all vectors of another index of the same dimension and metric, in the order
+// of their ids there, all or none. They get the ids first, first + 1, ... here. Where both store
+// alike ([Storage]) the copies are equal, bit for bit; else they are rounded as by [Index.Add]. They
+// are found by a scan until the next [Index.Build].
+//
+// Searches of both go on meanwhile, and so do changes of other, of which those that come in time have
+// an effect here. Changes of x wait until all is copied; so does a Build of other, between two of its
+// steps, and whatever waits for a WriteTo, which in turn AddIndex waits for. Two indexes may be added
+// to each other at the same time.
+//
+// To add an index to itself, or one of another metric, is [ErrOption]; one of another dimension is
+// [ErrDimension], and one that was loaded from a file that does not match its checksums [ErrCorrupt].
+func (x *Index) AddIndex(other *Index) (first uint32, err error) {
+	if err = x.valid(); err == nil {
+		err = other.valid()
+	}
+	if err == nil {
+		// Nobody who has a place in walks waits for one in adds: so two that are added to each other
+		// do not wait in a circle.
+		err = x.adds.do(x.closing, func() error {
+			return other.walks.do(other.closing, func() (err error) {
+				first, err = x.core.addIndex(other.core)
+				x.n.Store(int64(x.core.stats().Len))
+				return err
+			})
+		})
+	}
+	return first, wrap("add index", err)
+}
+
 // Delete deletes the vector of that id: no later search returns it, and the id is not given out
 // again. An id that is unknown, or was deleted, is [ErrNotFound].
 //

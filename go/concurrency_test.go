@@ -87,6 +87,28 @@ func tasks(t *testing.T, x *n2.Index, vs []float32) map[string]func(i int) error
 			_, err := x.Search(vector(i), 10, &o)
 			return err
 		},
+		"All": func(i int) error {
+			for range x.All() {
+				if i--; i < 0 {
+					break
+				}
+			}
+			_, err := x.Vector(0, nil)
+			return err
+		},
+		"SearchIter": func(i int) error {
+			_, err := collect(x.SearchIter(vector(i), nil))
+			return err
+		},
+		"AddIndex": func(i int) error {
+			y, err := n2.New(dim, nil)
+			if err != nil {
+				return err
+			}
+			defer y.Close()
+			_, err = y.AddIndex(x)
+			return err
+		},
 		"Vector":  func(i int) error { _, err := x.Vector(uint32(i%100), nil); return err },
 		"Save":    func(i int) error { return x.Save(filepath.Join(dir, "saved.n2")) },
 		"WriteTo": func(i int) error { _, err := x.WriteTo(io.Discard); return err },

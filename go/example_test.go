@@ -13,6 +13,7 @@ import (
 	"io"
 	"io/fs"
 	"log"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -130,6 +131,61 @@ func ExampleIndex_SearchInto() {
 	// [{0 0}]
 	// [{3 2}]
 	// [{1 5}]
+}
+
+func ExampleIndex_SearchIter() {
+	x := points()
+	defer x.Close()
+
+	sold := map[uint32]bool{2: true} // what only the caller knows
+	var found []n2.Neighbor
+	for n, err := range x.SearchIter([]float32{3, 3}, nil) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if sold[n.ID] {
+			continue
+		}
+		if found = append(found, n); len(found) == 2 {
+			break
+		}
+	}
+	fmt.Println(found)
+	// Output:
+	// [{1 13} {0 18}]
+}
+
+func ExampleIndex_All() {
+	x := points()
+	defer x.Close()
+
+	for id, v := range x.All() {
+		if v[1] >= 4 {
+			if err := x.Delete(id); err != nil {
+				log.Fatal(err)
+			}
+		}
+	}
+	fmt.Println(maps.Collect(x.All()))
+	// Output:
+	// map[0:[0 0] 1:[0 1]]
+}
+
+func ExampleIndex_AddIndex() {
+	x, y := points(), points()
+	defer x.Close()
+	defer y.Close()
+
+	if err := y.Delete(1); err != nil {
+		log.Fatal(err)
+	}
+	first, err := x.AddIndex(y)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(x.Len(), "vectors; those of y have the ids from", first)
+	// Output:
+	// 7 vectors; those of y have the ids from 4
 }
 
 func ExampleIndex_SearchBatch() {

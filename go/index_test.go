@@ -164,6 +164,8 @@ func everyMethod(t *testing.T, x *n2.Index) map[string]error {
 	}
 	_, calls["Add"] = x.Add(q)
 	_, calls["AddBatch"] = x.AddBatch(q)
+	_, calls["AddIndex"] = x.AddIndex(newIndex(t, 2, &n2.Options{Metric: x.Metric()}, nil))
+	_, calls["SearchIter"] = collect(x.SearchIter(q, nil))
 	_, calls["Search"] = x.Search(q, 1, nil)
 	_, calls["SearchInto"] = x.SearchInto(make([]n2.Neighbor, 1), q, nil)
 	_, calls["SearchByID"] = x.SearchByID(0, 1, nil)

@@ -14,6 +14,7 @@ func loadCore(string, bool) (*core, error) { return nil, ErrNoCgo }
 
 func (*core) free()                                                               {}
 func (*core) add([]float32, int) (uint32, error)                                  { return 0, ErrNoCgo }
+func (*core) addIndex(*core) (uint32, error)                                      { return 0, ErrNoCgo }
 func (*core) update(uint32, []float32) error                                      { return ErrNoCgo }
 func (*core) delete(uint32) error                                                 { return ErrNoCgo }
 func (*core) search([]Neighbor, []float32, SearchOptions) (int, error)            { return 0, ErrNoCgo }
@@ -21,6 +22,8 @@ func (*core) searchID([]Neighbor, uint32, SearchOptions) (int, error)           
 func (*core) searchBatch([]Neighbor, []int, []float32, int, SearchOptions) error  { return ErrNoCgo }
 func (*core) searchBatchID([]Neighbor, []int, []uint32, int, SearchOptions) error { return ErrNoCgo }
 func (*core) searchExact([]Neighbor, []int, []float32, int) error                 { return ErrNoCgo }
+func (*core) openCursor([]float32, SearchOptions) (*cursor, error)                { return nil, ErrNoCgo }
+func (*core) list(uint32, []uint32) ([]uint32, error)                             { return nil, ErrNoCgo }
 func (*core) vector(uint32, []float32) error                                      { return ErrNoCgo }
 func (*core) save(string) error                                                   { return ErrNoCgo }
 func (*core) beginSave() (*writer, error)                                         { return nil, ErrNoCgo }
@@ -34,6 +37,11 @@ type build struct{}
 func (*build) step() (done, total int, err error) { return 0, 0, ErrNoCgo }
 func (*build) cancel()                            {}
 func (*build) end()                               {}
+
+type cursor struct{}
+
+func (*cursor) next([]Neighbor) (int, error) { return 0, ErrNoCgo }
+func (*cursor) close()                       {}
 
 type writer struct{}
 

@@ -12,9 +12,10 @@ const mostAtOnce = 1 << 20
 // index in memory, but a buffer of 1 MiB.
 //
 // Searches and adds go on meanwhile; what is added is not written. A Build waits, between two of its
-// steps, and so do Save, Verify, Degrees, another WriteTo and, now and then, an Add for which the index
-// must move to a larger range of addresses: w must not wait for one of them. Close does not wait for
-// w; WriteTo returns [ErrClosed] after the write that is under way.
+// steps, and so do Save, Verify, Degrees, another WriteTo, an AddIndex of this index to another and, now
+// and then, an Add for which the index must move to a larger range of addresses: w must not wait for
+// one of them. Close does not wait for w; WriteTo returns [ErrClosed] after the write that is under
+// way.
 //
 // An error of w is returned in an [*Error]. What w has got by then is a part of a file.
 func (x *Index) WriteTo(w io.Writer) (n int64, err error) {

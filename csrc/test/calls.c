@@ -4,6 +4,7 @@
 #include "support.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +67,42 @@ static void test_search(void)
     n2_free(index);
 }
 
+static void test_cursor(void)
+{
+    struct n2_index *index = small();
+    REQUIRE(index != NULL);
+    const float q[DIM] = {1, 2, 3, 4};
+    float bad[DIM] = {0};
+    struct n2_cursor *cursor = NULL;
+    struct n2_neighbor out[N] = {{77, 7}};
+    const struct n2_neighbor before = out[0];
+    size_t n = 99;
+    struct n2_search_options options;
+    n2_search_options_init(&options);
+    CHECK_STATUS(N2_ERR_OPTION, n2_cursor_open(NULL, index, q, NULL));
+    CHECK_STATUS(N2_ERR_OPTION, n2_cursor_open(&cursor, NULL, q, NULL));
+    CHECK_STATUS(N2_ERR_OPTION, n2_cursor_open(&cursor, index, NULL, NULL));
+    options.recall = 2;
+    CHECK_STATUS(N2_ERR_OPTION, n2_cursor_open(&cursor, index, q, &options));
+    CHECK_STATUS(N2_ERR_ZERO_VECTOR, n2_cursor_open(&cursor, index, bad, NULL));
+    bad[0] = 1e38f;
+    CHECK_STATUS(N2_ERR_MAGNITUDE, n2_cursor_open(&cursor, index, bad, NULL));
+    bad[0] = NAN;
+    CHECK_STATUS(N2_ERR_NOT_FINITE, n2_cursor_open(&cursor, index, bad, NULL));
+    CHECK(cursor == NULL);
+    REQUIRE_OK(n2_cursor_open(&cursor, index, q, NULL));
+    CHECK_STATUS(N2_ERR_OPTION, n2_cursor_next(NULL, out, 1, &n));
+    CHECK_STATUS(N2_ERR_OPTION, n2_cursor_next(cursor, NULL, 1, &n));
+    CHECK_STATUS(N2_ERR_OPTION, n2_cursor_next(cursor, out, 0, &n));
+    CHECK_STATUS(N2_ERR_OPTION, n2_cursor_next(cursor, out, 1, NULL));
+    CHECK(same_neighbor(out[0], before) && n == 99);
+    CHECK_STATUS(0, n2_cursor_next(cursor, out, SIZE_MAX, &n)); /* `out` holds all there are */
+    CHECK(n == N);
+    n2_cursor_close(cursor);
+    n2_cursor_close(NULL);
+    n2_free(index);
+}
+
 static void test_search_options(void)
 {
     struct n2_index *index = small();
@@ -114,6 +151,17 @@ static void test_look(void)
     static uint64_t counts[(N2_MAX_LEVEL + 1) * 33];
     const char *what = "untouched";
     volatile int32_t cancel = 1;
+    uint32_t ids[N + 1] = {77};
+    size_t n = 99;
+    CHECK_STATUS(N2_ERR_OPTION, n2_list(NULL, 0, ids, N, &n));
+    CHECK_STATUS(N2_ERR_OPTION, n2_list(index, 0, NULL, N, &n));
+    CHECK_STATUS(N2_ERR_OPTION, n2_list(index, 0, ids, 0, &n));
+    CHECK_STATUS(N2_ERR_OPTION, n2_list(index, 0, ids, N, NULL));
+    CHECK(ids[0] == 77 && n == 99);
+    CHECK_STATUS(0, n2_list(index, UINT32_MAX, ids, N, &n));
+    CHECK(ids[0] == 77 && n == 0);
+    CHECK_STATUS(0, n2_list(index, 3, ids, N + 1, &n));
+    CHECK(n == N - 3 && ids[0] == 3 && ids[n - 1] == N - 1);
     CHECK_STATUS(N2_ERR_OPTION, n2_vector(NULL, 0, v));
     CHECK_STATUS(N2_ERR_OPTION, n2_vector(index, 0, NULL));
     CHECK_STATUS(N2_ERR_NOT_FOUND, n2_vector(index, N, v));
@@ -155,21 +203,25 @@ static void test_files(void)
 /* Every call with good arguments on a closed index. */
 static void test_closed(void)
 {
-    struct n2_index *index = small();
-    REQUIRE(index != NULL);
+    struct n2_index *index = small(), *open = small();
+    REQUIRE(index != NULL && open != NULL);
     float v[DIM] = {1, 2, 3, 4};
     uint32_t id = 0;
     struct n2_neighbor out[N];
     size_t n = 99;
     struct n2_build *build = NULL;
     struct n2_writer *writer = NULL;
+    struct n2_cursor *cursor = NULL, *opened = NULL;
     struct n2_stats stats = {.size = sizeof stats};
     static uint64_t counts[(N2_MAX_LEVEL + 1) * 33];
     const char *path = temp_path("closed");
+    CHECK_STATUS(0, n2_cursor_open(&opened, index, v, NULL));
     n2_close(index);
     n2_close(index);
     for (int i = 0; i < 2; i++) {
         CHECK_STATUS(N2_ERR_CLOSED, n2_add(index, v, 1, &id));
+        CHECK_STATUS(N2_ERR_CLOSED, n2_add_index(index, open, &id));
+        CHECK_STATUS(N2_ERR_CLOSED, n2_add_index(open, index, &id));
         CHECK_STATUS(N2_ERR_CLOSED, n2_build(index, NULL));
         CHECK_STATUS(N2_ERR_CLOSED, n2_build_begin(&build, index, NULL));
         CHECK_STATUS(N2_ERR_CLOSED, n2_search(index, v, 1, NULL, out, &n));
@@ -177,6 +229,9 @@ static void test_closed(void)
         CHECK_STATUS(N2_ERR_CLOSED, n2_search_batch(index, v, 1, 1, NULL, out, &n));
         CHECK_STATUS(N2_ERR_CLOSED, n2_search_batch_id(index, &id, 1, 1, NULL, out, &n));
         CHECK_STATUS(N2_ERR_CLOSED, n2_search_exact(index, v, 1, 1, out, &n));
+        CHECK_STATUS(N2_ERR_CLOSED, n2_cursor_open(&cursor, index, v, NULL));
+        CHECK_STATUS(N2_ERR_CLOSED, n2_cursor_next(opened, out, 1, &n));
+        CHECK_STATUS(N2_ERR_CLOSED, n2_list(index, 0, &id, 1, &n));
         CHECK_STATUS(N2_ERR_CLOSED, n2_vector(index, 0, v));
         CHECK_STATUS(N2_ERR_CLOSED, n2_get_stats(index, &stats));
         CHECK_STATUS(N2_ERR_CLOSED, n2_degrees(index, counts, NULL));
@@ -184,8 +239,10 @@ static void test_closed(void)
         CHECK_STATUS(N2_ERR_CLOSED, n2_save(index, path));
         CHECK_STATUS(N2_ERR_CLOSED, n2_save_begin(&writer, index));
     }
-    CHECK(n == 99 && !build && !writer && !file_exists(path));
+    CHECK(n == 99 && id == 0 && !build && !writer && !cursor && !file_exists(path));
     n2_free(index);
+    n2_free(open);
+    n2_cursor_close(opened);
     n2_close(NULL);
     n2_free(NULL);
 }
@@ -233,9 +290,13 @@ static void test_init(void)
 }
 
 static const struct test_case cases[] = {
-    {"search", test_search}, {"search_options", test_search_options},
-    {"look", test_look},     {"files", test_files},
-    {"closed", test_closed}, {"closed_others", test_closed_others},
+    {"search", test_search},
+    {"cursor", test_cursor},
+    {"search_options", test_search_options},
+    {"look", test_look},
+    {"files", test_files},
+    {"closed", test_closed},
+    {"closed_others", test_closed_others},
     {"init", test_init},
 };
 TEST_MAIN(cases)

@@ -152,6 +152,23 @@ static void compare(struct n2_index *index, const struct model *model, uint64_t 
     *n_true += n_exact;
 }
 
+/* The ids that there are, listed in pieces. */
+static void check_list(struct n2_index *index, const struct model *model, size_t room)
+{
+    uint32_t ids[100], next = 0;
+    size_t n = 1;
+    while (n > 0) {
+        CHECK_STATUS(0, n2_list(index, next, ids, room, &n));
+        for (size_t i = 0; i < n; i++, next++) {
+            for (; next < model->n_ids && !model->live[next]; next++)
+                continue;
+            CHECKF(ids[i] == next, "id %u is listed, and not %u", ids[i], next);
+        }
+    }
+    for (; next < model->n_ids; next++)
+        CHECKF(!model->live[next], "id %u is not listed", next);
+}
+
 static void check_vectors(struct n2_index *index, const struct model *model)
 {
     struct n2_stats stats = {.size = sizeof(stats)};
@@ -215,6 +232,7 @@ static void run_model(int metric, int navigation, int merging)
             REQUIRE_OK(n2_load(&index, path, &load));
         }
         check_vectors(index, &model);
+        check_list(index, &model, 1 + rng_below(&rng, 100));
     }
     CHECKF(n_found >= n_true * 95 / 100, "%zu of %zu found", n_found, n_true);
     n2_free(index);

@@ -153,6 +153,32 @@ static void test_add(void)
     each_fault((struct trial){.act = act_add_much, .metric = N2_L2, .merging = N2_MERGE_SKIP});
 }
 
+static struct n2_index *other; /* of 100,000 vectors, for which memory must grow */
+
+static int act_add_index(struct scene *scene)
+{
+    uint32_t first = 12345;
+    int status = n2_add_index(scene->index, other, &first);
+    CHECK(first == (status ? 12345 : N));
+    return status;
+}
+
+static void test_add_index(void)
+{
+    const size_t n = 100000;
+    float *vectors = must_alloc(n * DIM, sizeof *vectors);
+    for (size_t i = 0; i < n * DIM; i++)
+        vectors[i] = (float)(i % 1000) + 1;
+    struct n2_options options = options_of(N2_L2);
+    options.store = N2_STORE_FLOAT16;
+    other = index_make(&options, DIM, vectors, n, -1);
+    free(vectors);
+    REQUIRE(other != NULL);
+    each_fault((struct trial){
+        .act = act_add_index, .metric = N2_L2, .merging = N2_MERGE_SKIP, .build = true});
+    n2_free(other);
+}
+
 static int act_build(struct scene *scene)
 {
     return build_on(scene->index, 2);
@@ -198,6 +224,35 @@ static void test_search(void)
                               .build = true,
                               .pending = true});
     each_fault((struct trial){.act = act_search, .metric = N2_DOT, .merging = N2_MERGE_SKIP});
+}
+
+/* All neighbours, in pages: after a failure the same page may be asked for again. */
+static int act_cursor(struct scene *scene)
+{
+    struct n2_neighbor out[7];
+    struct n2_cursor *cursor = NULL;
+    size_t n = 1, n_all = 0;
+    int status = n2_cursor_open(&cursor, scene->index, scene->vectors, NULL), failure = status;
+    CHECK((status == 0) == (cursor != NULL));
+    while (cursor && n > 0) {
+        status = n2_cursor_next(cursor, out, 7, &n);
+        CHECK(!status || !failure);
+        failure = status ? status : failure;
+        n_all += status ? 0 : n;
+    }
+    CHECK(!cursor || n_all == N + MORE);
+    n2_cursor_close(cursor);
+    return failure;
+}
+
+static void test_cursor(void)
+{
+    each_fault((struct trial){.act = act_cursor,
+                              .metric = N2_L2,
+                              .merging = N2_MERGE_SKIP,
+                              .build = true,
+                              .pending = true,
+                              .read_only = true});
 }
 
 /* Saves that failed and have replaced the old file all the same. */
@@ -325,7 +380,9 @@ static void test_verify(void)
 }
 
 static const struct test_case cases[] = {
-    {"create", test_create}, {"add", test_add},   {"build", test_build},   {"search", test_search},
-    {"save", test_save},     {"load", test_load}, {"stream", test_stream}, {"verify", test_verify},
+    {"create", test_create}, {"add", test_add},       {"add_index", test_add_index},
+    {"build", test_build},   {"search", test_search}, {"cursor", test_cursor},
+    {"save", test_save},     {"load", test_load},     {"stream", test_stream},
+    {"verify", test_verify},
 };
 TEST_MAIN(cases)

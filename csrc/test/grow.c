@@ -279,10 +279,62 @@ static void test_crowd(void)
     free(vectors);
 }
 
+struct pair {
+    struct n2_index *index, *other;
+};
+
+static void *add_other(void *argument)
+{
+    struct pair *pair = argument;
+    for (int i = 0; i < 5; i++) {
+        int status;
+        while (raised(status = n2_add_index(pair->index, pair->other, NULL)))
+            CHECK_SOUND(pair->index);
+        CHECK_STATUS(0, status);
+    }
+    return NULL;
+}
+
+/* Two indexes are added to each other, and move while the other one reads them. */
+static void test_growth_by_each_other(void)
+{
+    uint64_t rng = test_seed;
+    const size_t n = 300;
+    float *vectors = data_make(&rng, 2 * n, DIM, DATA_NORMAL, 5);
+    struct n2_options options = small_options(N2_DOT);
+    atomic_store(&limit, FIRST_LIMIT);
+    struct n2_index *a = index_make(&options, DIM, vectors, n, 1);
+    struct n2_index *b = index_make(&options, DIM, vectors + n * DIM, n, -1);
+    REQUIRE(a && b);
+    struct pair pairs[] = {{a, b}, {b, a}};
+    pthread_t threads[2];
+    for (size_t i = 0; i < 2; i++)
+        REQUIRE(!pthread_create(&threads[i], NULL, add_other, &pairs[i]));
+    for (size_t i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    atomic_store(&limit, 0);
+    struct n2_stats stats = {.size = sizeof stats};
+    for (size_t i = 0; i < 2; i++) {
+        CHECK_STATUS(0, n2_get_stats(pairs[i].index, &stats));
+        CHECK(stats.n_vectors % n == 0 && stats.n_vectors >= 6 * n);
+        for (uint32_t id = 0; id < stats.n_vectors; id++) { /* whole parts, in order */
+            float back[DIM];
+            CHECK_STATUS(0, n2_vector(pairs[i].index, id, back));
+            CHECK(!memcmp(back, vectors + id % n * DIM, sizeof back) ||
+                  !memcmp(back, vectors + (n + id % n) * DIM, sizeof back));
+        }
+        CHECK_SOUND(pairs[i].index);
+    }
+    n2_free(b);
+    n2_free(a);
+    free(vectors);
+}
+
 static const struct test_case cases[] = {
     {"growth", test_growth},
     {"growth_amid_build", test_growth_amid_build},
     {"growth_with_searches", test_growth_with_searches},
+    {"growth_by_each_other", test_growth_by_each_other},
     {"crowd", test_crowd},
 };
 TEST_MAIN(cases)

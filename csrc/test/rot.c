@@ -54,6 +54,31 @@ static int try_load(const char *path, bool no_map, bool verify, struct n2_index 
     return status;
 }
 
+/* What goes through all of an index: each id once, and every one that there is if it is sound. */
+static void walk(struct n2_index *index, bool sound, const struct n2_stats *stats)
+{
+    const float query[DIM] = {1, -2, 3};
+    const size_t n_ids = stats->n_vectors + stats->n_deleted;
+    struct n2_cursor *cursor = NULL;
+    struct n2_neighbor out[40];
+    uint32_t *ids = must_alloc(n_ids + 1, sizeof *ids);
+    bool *seen = must_alloc(n_ids + 1, sizeof *seen);
+    size_t n_listed = 0, n_came = 0;
+    CHECK_STATUS(0, n2_list(index, 0, ids, n_ids + 1, &n_listed));
+    CHECK_STATUS(0, n2_cursor_open(&cursor, index, query, NULL));
+    for (size_t n = 1; n > 0; n_came += n) {
+        CHECK_STATUS(0, n2_cursor_next(cursor, out, 40, &n));
+        for (size_t i = 0; i < n && CHECK(out[i].id < n_ids && !seen[out[i].id]); i++)
+            seen[out[i].id] = true;
+    }
+    n2_cursor_close(cursor);
+    CHECKF(n_listed <= n_ids && n_came <= n_ids, "%zu are listed, %zu come", n_listed, n_came);
+    CHECKF(!sound || (n_listed == stats->n_vectors && n_came == n_listed),
+           "%zu are listed, %zu come", n_listed, n_came);
+    free(seen);
+    free(ids);
+}
+
 /* Everything that reads an index. Unless it is sound, its payload may be anything, and results may
  * be fewer: an id that is gone cannot be found. */
 static void use(struct n2_index *index, bool sound, uint64_t *rng)
@@ -73,7 +98,7 @@ static void use(struct n2_index *index, bool sound, uint64_t *rng)
         CHECKF(counts[0] <= k && (!sound || counts[0] == (k < n ? k : n)), "%zu results of %zu",
                counts[0], n);
         for (size_t i = 0; i < counts[0]; i++)
-            CHECK(out[i].id < n);
+            CHECK(out[i].id < n + stats.n_deleted);
         int status = n2_search_id(index, (uint32_t)rng_below(rng, n + 1), k, &options, out, counts);
         CHECKF(status == 0 || status == N2_ERR_NOT_FOUND || status == N2_ERR_NOT_FINITE ||
                    status == N2_ERR_MAGNITUDE || status == N2_ERR_ZERO_VECTOR ||
@@ -90,6 +115,22 @@ static void use(struct n2_index *index, bool sound, uint64_t *rng)
     uint64_t *degrees = must_alloc((N2_MAX_LEVEL + 1) * ((size_t)stats.max_m0 + 1), 8);
     CHECK_STATUS(0, n2_degrees(index, degrees, NULL));
     free(degrees);
+    walk(index, sound, &stats);
+}
+
+/* Adds it to another, which stays sound. */
+static void merge(struct n2_index *index, bool sound)
+{
+    struct n2_stats stats = {.size = sizeof stats};
+    struct n2_index *to = NULL;
+    CHECK_STATUS(0, n2_get_stats(index, &stats));
+    struct n2_options options = options_of(stats.metric);
+    REQUIRE_OK(n2_create(&to, DIM, &options));
+    int status = n2_add_index(to, index, NULL);
+    CHECKF(status == 0 || (!sound && status == N2_ERR_CORRUPT), "n2_add_index: %s",
+           n2_status_text(status));
+    CHECK_SOUND(to);
+    n2_free(to);
 }
 
 /* What changes an index. Sound ones are served; rotten ones are refused, or served and then saved
@@ -106,6 +147,7 @@ static void change(struct n2_index *index, bool sound, bool crafted, uint64_t *r
     CHECKF(status == 0 || (!sound && status == N2_ERR_CORRUPT), "n2_build: %s",
            n2_status_text(status));
     use(index, sound, rng);
+    merge(index, sound);
     remove(path);
     status = n2_save(index, path);
     CHECKF(status == 0 || (!sound && status == N2_ERR_CORRUPT), "n2_save: %s",

@@ -113,6 +113,38 @@ static bool do_search(struct worker *w, size_t round)
     return status == 0;
 }
 
+/* Walks over the index, or over neighbours in pages, half-way or to the end: in order, or each
+ * once. */
+static bool do_walk(struct worker *w, size_t round)
+{
+    enum { PAGE = 50, MOST = 1 << 16 };
+    uint32_t ids[PAGE], next = 0;
+    float query[DIM];
+    struct n2_neighbor out[PAGE];
+    struct n2_cursor *cursor = NULL;
+    unsigned char *seen = must_alloc(MOST, 1);
+    size_t n = PAGE, most = round % 3 ? MOST : 4 * PAGE;
+    int status = 0;
+    for (size_t n_all = 0; !status && n == PAGE && n_all < most; n_all += n) {
+        status = n2_list(w->index, next, ids, PAGE, &n);
+        CHECKF(fine(status), "n2_list: %s", n2_status_text(status));
+        for (size_t i = 0; !status && i < n && CHECK(ids[i] >= next); i++)
+            next = ids[i] + 1;
+    }
+    vector_of((uint32_t)rng_below(&w->rng, 500), query);
+    if (!status)
+        status = n2_cursor_open(&cursor, w->index, query, NULL);
+    for (size_t n_all = 0; !status && n > 0 && n_all < most; n_all += n) {
+        status = n2_cursor_next(cursor, out, 1 + round % PAGE, &n);
+        CHECKF(fine(status), "cursor: %s", n2_status_text(status));
+        for (size_t i = 0; !status && i < n && CHECK(out[i].id < MOST && !seen[out[i].id]); i++)
+            seen[out[i].id] = 1;
+    }
+    n2_cursor_close(cursor);
+    free(seen);
+    return status == 0;
+}
+
 static bool do_build(struct worker *w, size_t round)
 {
     int status =
@@ -273,6 +305,7 @@ static void test_changes(void)
         {do_change, 3, changes},          {do_search, 2, test_scale(800, 100)},
         {do_build, 2, test_scale(20, 5)}, {do_steps, 1, test_scale(20, 5)},
         {do_save, 1, test_scale(20, 5)},  {do_look, 1, test_scale(60, 12)},
+        {do_walk, 2, test_scale(20, 5)},
     };
     struct n2_index *index = make_named(300, true);
     REQUIRE(index != NULL);
@@ -304,6 +337,7 @@ static void test_all_at_once(void)
         {do_save, 1, test_scale(20, 5)},
         {do_stream, 2, test_scale(20, 5)},
         {do_look, 1, test_scale(60, 12)},
+        {do_walk, 2, test_scale(20, 5)},
     };
     struct n2_index *index = make_named(300, true);
     REQUIRE(index != NULL);
@@ -342,8 +376,9 @@ static void test_close(void)
     static struct start starts[MAX_THREADS];
     static pthread_t threads[MAX_THREADS];
     const struct job jobs[] = {
-        {do_add, 1, 1000},  {do_search, 4, 1000}, {do_build, 1, 1000}, {do_steps, 1, 1000},
-        {do_save, 1, 1000}, {do_stream, 2, 1000}, {do_look, 1, 1000},  {do_change, 1, 1000},
+        {do_add, 1, 1000},   {do_search, 4, 1000}, {do_build, 1, 1000},
+        {do_steps, 1, 1000}, {do_save, 1, 1000},   {do_stream, 2, 1000},
+        {do_look, 1, 1000},  {do_change, 1, 1000}, {do_walk, 2, 1000},
     };
     size_t rounds = test_scale(12, 2);
     for (size_t round = 0; round < rounds; round++) {
@@ -464,6 +499,65 @@ static void test_builds_in_turn(void)
     n2_free(index);
 }
 
+/* Two indexes, each of which is added to the other. */
+struct pair {
+    struct n2_index *index, *other;
+    uint32_t add;
+};
+
+static void *add_other(void *argument)
+{
+    struct pair *pair = argument;
+    for (int i = 0; i < 2; i++) { /* each may grow by all of the other */
+        uint32_t first = 0;
+        int status = n2_add_index(pair->index, pair->other, &first);
+        CHECKF(fine(status), "n2_add_index: %s", n2_status_text(status));
+        if (status)
+            return NULL;
+        CHECK(first >= pair->add);
+        status = build_on(pair->index, 1);
+        CHECKF(fine(status) || status == N2_ERR_CANCELLED, "n2_build: %s", n2_status_text(status));
+    }
+    return NULL;
+}
+
+/* Each is added to the other while both are searched and changed; then one is closed in the midst
+ * of it. */
+static void test_mutual(void)
+{
+    static struct start starts[MAX_THREADS];
+    pthread_t threads[MAX_THREADS], adders[4];
+    const struct job jobs[] = {
+        {do_change, 1, test_scale(100, 40)},
+        {do_search, 1, test_scale(200, 50)},
+        {do_walk, 1, test_scale(10, 4)},
+        {do_save, 1, test_scale(10, 4)},
+    };
+    for (int closes = 0; closes < 2; closes++) {
+        atomic_size_t started = 0;
+        struct n2_index *a = make_named(60, true), *b = make_named(40, false);
+        REQUIRE(a && b);
+        struct pair pairs[] = {{a, b, 60}, {b, a, 40}};
+        size_t n = closes ? 0
+                          : start_jobs(a, jobs, sizeof jobs / sizeof *jobs, run_job, starts,
+                                       threads, &started);
+        for (size_t i = 0; i < 4; i++)
+            REQUIRE(!pthread_create(&adders[i], NULL, add_other, &pairs[i % 2]));
+        if (closes)
+            n2_close(b);
+        for (size_t i = 0; i < 4; i++)
+            pthread_join(adders[i], NULL);
+        for (size_t i = 0; i < n; i++)
+            pthread_join(threads[i], NULL);
+        CHECK_STATUS(0, build_on(a, 2));
+        CHECK_SOUND(a);
+        if (!closes)
+            CHECK_SOUND(b);
+        n2_free(a);
+        n2_free(b);
+    }
+}
+
 static const struct test_case cases[] = {
     {"all_at_once", test_all_at_once},
     {"changes", test_changes},
@@ -471,5 +565,6 @@ static const struct test_case cases[] = {
     {"close_together", test_close_together},
     {"many_searchers", test_many_searchers},
     {"builds_in_turn", test_builds_in_turn},
+    {"mutual", test_mutual},
 };
 TEST_MAIN(cases)
