@@ -6,70 +6,87 @@
  * the way to others until a build takes it out of the graph (unlink.h). One that is replaced does
  * both, and a single store moves its id from the old node to the new one.
  */
-#include "index.h"
+#include "change.h"
 
-/* The columns that a new node needs. */
-static void columns_of(struct n2_index *index, struct n2_column *columns[4])
+#define MOST_NEEDS 7
+
+/* Rows that a column must have. */
+struct need {
+    struct n2_column *column;
+    size_t rows;
+};
+
+/* Under the add lock: what the columns must have for what may come. Returns how many there are. */
+static size_t needs_of(struct n2_index *index, struct n2_room more, struct need needs[MOST_NEEDS])
 {
-    columns[0] = &index->store.vectors;
-    columns[1] = &index->store.labels;
-    columns[2] = &index->graph.heights;
-    columns[3] = &index->store.ids;
+    struct n2_store *store = &index->store;
+    struct n2_keys *keys = &index->keys;
+    size_t n_nodes = store->n_nodes + more.n_nodes, n_ids = store->n_ids + more.n_ids, n = 0;
+    needs[n++] = (struct need){&store->vectors, n_nodes};
+    needs[n++] = (struct need){&store->labels, n_nodes};
+    needs[n++] = (struct need){&index->graph.heights, n_nodes};
+    needs[n++] = (struct need){&store->ids, n_ids};
+    if (keys->kind != N2_KEYS_NONE) {
+        needs[n++] = (struct need){&keys->rows, n_ids};
+        needs[n++] = (struct need){&keys->slots, n2_keys_slots(keys, store, more.n_ids)};
+    }
+    if (keys->kind == N2_KEYS_BYTES)
+        needs[n++] = (struct need){&keys->bytes, keys->n_bytes + more.n_key_bytes};
+    return n;
 }
 
-/* Makes the columns fit for that many nodes and ids. */
-static int make_room(struct n2_index *index, size_t n_nodes, size_t n_ids)
+/* Makes the columns fit. */
+static int make_room(struct n2_index *index, const struct need *needs, size_t n)
 {
-    struct n2_column *columns[4];
-    columns_of(index, columns);
     n2_turn_take(&index->turn);
     int status = N2_OK;
-    for (int i = 0; i < 4 && !status; i++)
-        status = n2_index_fit(index, columns[i], i < 3 ? n_nodes : n_ids);
+    for (size_t i = 0; i < n && !status; i++)
+        status = n2_index_fit(index, needs[i].column, needs[i].rows);
     n2_turn_give(&index->turn);
     return status;
 }
 
-/* Under the add lock: makes the columns usable for that many nodes and ids, where they have room,
- * or sets *fits to false. */
-static int commit(struct n2_index *index, size_t n_nodes, size_t n_ids, bool *fits)
+/* Under the add lock: makes the columns usable where they all have room, or sets *fits to false. */
+static int commit(const struct need *needs, size_t n, bool *fits)
 {
-    struct n2_column *columns[4];
-    columns_of(index, columns);
-    if (n_nodes > N2_MAX_VECTORS || n_ids > N2_MAX_VECTORS)
-        return N2_ERR_FULL;
     *fits = true;
-    for (int i = 0; i < 4; i++)
-        *fits = *fits && n2_column_fits(columns[i], i < 3 ? n_nodes : n_ids);
+    for (size_t i = 0; i < n; i++)
+        *fits = *fits && n2_column_fits(needs[i].column, needs[i].rows);
     int status = N2_OK;
-    for (int i = 0; i < 4 && *fits && !status; i++)
-        status = n2_column_commit(columns[i], i < 3 ? n_nodes : n_ids);
+    for (size_t i = 0; i < n && *fits && !status; i++)
+        status = n2_column_commit(needs[i].column, needs[i].rows);
     return status;
 }
 
-/* Takes the add lock when there is room for n_nodes more nodes and n_ids more ids. */
-static int lock_with_room(struct n2_index *index, size_t n_nodes, size_t n_ids)
+int n2_change_lock(struct n2_index *index, struct n2_room more)
 {
     for (;;) {
+        struct need needs[MOST_NEEDS];
         bool fits = false;
         pthread_mutex_lock(&index->add);
-        size_t nodes = index->store.n_nodes + n_nodes, ids = index->store.n_ids + n_ids;
-        int status = commit(index, nodes, ids, &fits);
+        const struct n2_store *store = &index->store;
+        bool full = store->n_nodes + more.n_nodes > N2_MAX_VECTORS ||
+                    store->n_ids + more.n_ids > N2_MAX_VECTORS;
+        size_t n = needs_of(index, more, needs);
+        int status = full ? N2_ERR_FULL : commit(needs, n, &fits);
         if (fits && !status)
             return N2_OK;
         pthread_mutex_unlock(&index->add);
         if (!status)
-            status = make_room(index, nodes, ids); /* others may add meanwhile: try again */
+            status = make_room(index, needs, n); /* others may add meanwhile: try again */
         if (status)
             return status;
     }
 }
 
-static int add(struct n2_index *index, const float *vectors, size_t n, uint32_t *first)
+int n2_change_check(const struct n2_index *index, const float *vectors, size_t n)
 {
-    int status = lock_with_room(index, n, n);
-    if (status)
-        return status;
+    size_t room = N2_MAX_VECTORS - N2_ACQUIRE(&index->store.n_ids);
+    return n > room ? N2_ERR_FULL : n2_store_check_new(&index->store, vectors, n);
+}
+
+uint32_t n2_change_add(struct n2_index *index, const float *vectors, size_t n)
+{
     struct n2_store *store = &index->store;
     uint32_t node = store->n_nodes, id = store->n_ids;
     for (uint32_t i = 0; i < n; i++) {
@@ -79,30 +96,10 @@ static int add(struct n2_index *index, const float *vectors, size_t n, uint32_t 
     N2_STORE(&store->n_live, store->n_live + (uint32_t)n);
     N2_RELEASE(&store->n_nodes, node + (uint32_t)n);
     N2_RELEASE(&store->n_ids, id + (uint32_t)n);
-    pthread_mutex_unlock(&index->add);
-    *first = id;
-    return N2_OK;
+    return id;
 }
 
-int n2_add(struct n2_index *index, const float *vectors, size_t n, uint32_t *first)
-{
-    if (!index || (!vectors && n > 0))
-        return N2_ERR_OPTION;
-    int status = n2_index_enter(index);
-    if (status)
-        return status;
-    uint32_t id = 0;
-    size_t room = N2_MAX_VECTORS - N2_ACQUIRE(&index->store.n_ids);
-    status = n > room ? N2_ERR_FULL : n2_store_check_new(&index->store, vectors, n);
-    if (!status)
-        status = add(index, vectors, n, &id);
-    if (!status && first)
-        *first = id;
-    n2_index_leave(index);
-    return status;
-}
-
-/* Under the add lock: finds the node of an id that is to be changed. */
+/* Finds the node of an id that is to be changed. */
 static int find(struct n2_index *index, uint32_t id, uint32_t *node)
 {
     if (id >= index->store.n_ids)
@@ -116,7 +113,7 @@ static int find(struct n2_index *index, uint32_t id, uint32_t *node)
     return *node < index->store.n_nodes ? N2_OK : N2_ERR_CORRUPT;
 }
 
-/* Under the add lock: takes an id from its node, which may be left without any. */
+/* Takes an id from its node, which may be left without any. */
 static void take_id(struct n2_index *index, uint32_t id, uint32_t node)
 {
     struct n2_graph *graph = &index->graph;
@@ -131,23 +128,50 @@ static void take_id(struct n2_index *index, uint32_t id, uint32_t node)
     N2_STORE(&graph->n_gone, graph->n_gone + 1);
 }
 
-static int replace(struct n2_index *index, uint32_t id, const float *vector)
+int n2_change_update(struct n2_index *index, uint32_t id, const float *vector)
 {
-    int status = lock_with_room(index, 1, 0);
+    struct n2_store *store = &index->store;
+    uint32_t old, node = store->n_nodes;
+    int status = find(index, id, &old);
     if (status)
         return status;
-    struct n2_store *store = &index->store;
-    uint32_t old;
-    status = find(index, id, &old);
+    n2_store_put(store, node, id, vector);
+    N2_RELEASE(&store->n_nodes, node + 1);
+    N2_RELEASE(&store->n_moves, store->n_moves + 1);
+    take_id(index, id, old);
+    n2_store_set_entry(store, id, (struct n2_id){node, N2_NONE});
+    return N2_OK;
+}
+
+int n2_change_delete(struct n2_index *index, uint32_t id)
+{
+    uint32_t node;
+    int status = find(index, id, &node);
+    if (status)
+        return status;
+    take_id(index, id, node);
+    n2_store_set_entry(&index->store, id, (struct n2_id){N2_NONE, N2_NONE});
+    N2_STORE(&index->store.n_live, index->store.n_live - 1);
+    return N2_OK;
+}
+
+int n2_add(struct n2_index *index, const float *vectors, size_t n, uint32_t *first)
+{
+    if (!index || (!vectors && n > 0) || index->keys.kind != N2_KEYS_NONE)
+        return N2_ERR_OPTION;
+    int status = n2_index_enter(index);
+    if (status)
+        return status;
+    status = n2_change_check(index, vectors, n);
+    if (!status)
+        status = n2_change_lock(index, (struct n2_room){.n_nodes = n, .n_ids = n});
     if (!status) {
-        uint32_t node = store->n_nodes;
-        n2_store_put(store, node, id, vector);
-        N2_RELEASE(&store->n_nodes, node + 1);
-        N2_RELEASE(&store->n_moves, store->n_moves + 1);
-        take_id(index, id, old);
-        n2_store_set_entry(store, id, (struct n2_id){node, N2_NONE});
+        uint32_t id = n2_change_add(index, vectors, n);
+        pthread_mutex_unlock(&index->add);
+        if (first)
+            *first = id;
     }
-    pthread_mutex_unlock(&index->add);
+    n2_index_leave(index);
     return status;
 }
 
@@ -160,7 +184,11 @@ int n2_update(struct n2_index *index, uint32_t id, const float *vector)
         return status;
     status = n2_store_check_new(&index->store, vector, 1);
     if (!status)
-        status = replace(index, id, vector);
+        status = n2_change_lock(index, (struct n2_room){.n_nodes = 1});
+    if (!status) {
+        status = n2_change_update(index, id, vector);
+        pthread_mutex_unlock(&index->add);
+    }
     n2_index_leave(index);
     return status;
 }
@@ -172,14 +200,8 @@ int n2_delete(struct n2_index *index, uint32_t id)
     int status = n2_index_enter(index);
     if (status)
         return status;
-    uint32_t node;
     pthread_mutex_lock(&index->add);
-    status = find(index, id, &node);
-    if (!status) {
-        take_id(index, id, node);
-        n2_store_set_entry(&index->store, id, (struct n2_id){N2_NONE, N2_NONE});
-        N2_STORE(&index->store.n_live, index->store.n_live - 1);
-    }
+    status = n2_change_delete(index, id);
     pthread_mutex_unlock(&index->add);
     n2_index_leave(index);
     return status;

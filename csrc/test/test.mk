@@ -69,8 +69,8 @@ $(eval $(call runs,threads,50,build steps threads))
 $(eval $(call runs,asan,40,$(filter-out recall,$(TESTS)) grow late))
 $(eval $(call runs,faults,100,faults))
 $(eval $(call runs,tsan,100,threads,$(TSAN)))
-$(eval $(call runs,tsan,30,steps build search stream grow late,$(TSAN)))
-$(eval $(call runs,threads,2,api calls kernels search graph build steps file rot alloc,$(VALGRIND),-valgrind))
+$(eval $(call runs,tsan,30,steps build search stream keys grow late,$(TSAN)))
+$(eval $(call runs,threads,2,api calls kernels search graph build steps file keys rot alloc,$(VALGRIND),-valgrind))
 $(eval $(call runs,arm64,5,kernels api search build steps file,$(QEMU)))
 
 # Saved files and search results of several builds are the same, byte for byte.
