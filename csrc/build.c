@@ -194,9 +194,16 @@ static int prepare(struct n2_build *build)
     size_t scratches = (size_t)build->n_threads * build->scratches[0]->n_bytes;
     N2_STORE(&index->build_bytes, lists + scratches + n2_insert_bytes(&build->inserter));
     build->begun = true;
-    build->done = build->n_new == 0 && (graph->settled || !graph->entry);
-    graph->settled = build->done;
+    build->linked = build->n_new == 0 && (graph->settled || !graph->entry);
+    graph->settled = build->linked;
     return N2_OK;
+}
+
+/* Whether that was all. */
+static void look_ahead(struct n2_build *build)
+{
+    if (build->linked && !(build->compacts && n2_compact_pays(build->index)))
+        build->done = true;
 }
 
 /* Finds out what there is to do, and prepares the first of it. */
@@ -248,15 +255,18 @@ static int unlink_next(void *argument)
 /* Does the next of the steps that lead to a build's end. */
 static int advance(struct n2_build *build)
 {
-    if (N2_LOAD(&build->cancel))
-        return N2_ERR_CANCELLED;
-    if (build->begun)
+    struct n2_compaction *compaction = &build->compaction;
+    if (compaction->new_of)
+        return n2_compact_step(compaction, &build->done);
+    if (build->begun && !build->linked)
         return n2_pass_step(build);
+    if (build->begun)
+        return n2_compact_open(compaction, build->index);
     int status = n2_team_run(build->team, unlink_next, build);
     if (status || build->unlink.doomed)
         return status;
     status = prepare(build);
-    return status || build->n_new > 0 || build->done ? status : n2_pass_step(build);
+    return status || build->n_new > 0 || build->linked ? status : n2_pass_step(build);
 }
 
 /* Makes the index as it was before the build. */
@@ -309,6 +319,7 @@ static void release(struct n2_build *build)
     n2_insert_close(&build->inserter);
     n2_undo_release(&build->undo);
     n2_unlink_close(&build->unlink);
+    n2_compact_close(&build->compaction);
     n2_graph_release(&build->second);
     n2_space_release(&build->trained);
     for (int i = 0; i < build->n_threads && build->scratches; i++)
@@ -324,7 +335,7 @@ static void release(struct n2_build *build)
 
 static void end(struct n2_build *build, bool closed)
 {
-    if (build->n_nodes > 0 && !build->done && !closed)
+    if (build->n_nodes > 0 && !build->linked && !closed)
         undo(build);
     release(build);
 }
@@ -372,9 +383,11 @@ static int begin(struct n2_build **result, struct n2_index *index,
         return status;
     }
     build->wanted_threads = options ? options->threads : 0;
+    build->compacts = options && options->compact;
     n2_turn_take(&index->turn);
     status = survey(build);
     n2_turn_give(&index->turn);
+    look_ahead(build);
     if (status)
         end(build, false);
     else
@@ -387,13 +400,16 @@ static int step(struct n2_build *build, uint64_t *done, uint64_t *total)
     struct n2_index *index = build->index;
     if (!build->done && !build->status) {
         n2_turn_take(&index->turn);
-        build->status = advance(build);
+        build->status = N2_LOAD(&build->cancel) ? N2_ERR_CANCELLED : advance(build);
         n2_turn_give(&index->turn);
     }
+    look_ahead(build);
     const struct n2_unlink *unlink = &build->unlink;
-    uint64_t n_inserts = build->n_total - unlink->n_doomed;
-    *total = build->n_total;
+    uint64_t n_inserts = build->n_total - unlink->n_doomed, n_copies = build->compacts;
+    *total = build->n_total + n_copies;
     if (build->done)
+        *done = *total;
+    else if (build->linked)
         *done = build->n_total;
     else if (build->begun)
         *done = unlink->n_doomed + (build->pass ? n_inserts / 2 : 0) + build->n_inserted;
@@ -448,6 +464,19 @@ void n2_build_end(struct n2_build *build)
     end(build, closed);
     if (!closed)
         n2_index_leave(index);
+}
+
+int n2_compact(struct n2_index *index, const struct n2_build_options *options)
+{
+    struct n2_build_options compacting;
+    n2_build_options_init(&compacting);
+    if (options) {
+        if (options->size < sizeof(compacting))
+            return N2_ERR_OPTION;
+        compacting = *options;
+    }
+    compacting.compact = 1;
+    return n2_build(index, &compacting);
 }
 
 int n2_build(struct n2_index *index, const struct n2_build_options *options)

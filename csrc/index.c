@@ -21,7 +21,7 @@ size_t n2_index_node_bytes(const struct n2_index *index)
            2 * graph->upper.stride / (graph->M - 1) + n2_keys_reserved_bytes(index->keys.kind);
 }
 
-/* Nodes to reserve addresses for, where an index holds or is about to hold n_nodes. */
+/* Nodes to reserve addresses for. */
 static size_t reserved_nodes(size_t node_bytes, size_t n_nodes)
 {
     size_t bytes = n_nodes * node_bytes * GROWTH;
@@ -195,10 +195,15 @@ void n2_index_view(const struct n2_index *index, struct n2_view *view)
     };
 }
 
+size_t n2_index_reserved(const struct n2_index *index, size_t n_nodes)
+{
+    return reserved_nodes(n2_index_node_bytes(index), n_nodes);
+}
+
 /* Moves a column to where `rows` fit. The caller has the turn. */
 static int move_column(struct n2_index *index, struct n2_column *column, size_t rows)
 {
-    size_t reserved = reserved_nodes(n2_index_node_bytes(index), rows);
+    size_t reserved = n2_index_reserved(index, rows);
     if (column == &index->graph.upper || column == &index->keys.bytes ||
         column == &index->keys.slots) /* whose rows are not those of nodes */
         reserved = rows * 2;

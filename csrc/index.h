@@ -7,7 +7,8 @@
  *   turn    the graph, and where columns lie: a build's batch, a save, a check. Held for long, by
  *           a writer from call to call.
  *   add     what an added, replaced or deleted vector changes: the store's columns and counters,
- * the keys, graph.heights of nodes that no build has claimed, graph.n_claimed, n_dead and n_gone
+ *           the keys, graph.heights of nodes that no build has claimed, graph.n_claimed, n_dead
+ *           and n_gone
  *   gate    searches hold a slot of it; shut, it keeps them out while columns move
  *
  * What searches read without a lock (counters, links, heights, ids), and the key of an id, is
@@ -81,6 +82,9 @@ int n2_index_fit(struct n2_index *index, struct n2_column *column, size_t rows);
 
 /* The same, and makes a column that only those who have the turn let grow usable up to `rows`. */
 int n2_index_grow(struct n2_index *index, struct n2_column *column, size_t rows);
+
+/* Nodes to reserve addresses for, where an index holds or is about to hold n_nodes. */
+size_t n2_index_reserved(const struct n2_index *index, size_t n_nodes);
 
 /* Bytes of a node in all columns, rows of upper levels included on average. */
 size_t n2_index_node_bytes(const struct n2_index *index);

@@ -30,7 +30,9 @@ static uint32_t *picked_row(const struct n2_inserter *in, const struct n2_member
 static void search_level(const struct n2_inserter *in, const struct n2_probe *probe, uint64_t start,
                          uint32_t level, struct n2_scratch *scratch)
 {
-    struct n2_beam beam = {in->ef_construction, level ? in->graph->M : in->graph->M0, in->stretch};
+    struct n2_beam beam = {.width = in->ef_construction,
+                           .rank = level ? in->graph->M : in->graph->M0,
+                           .stretch = in->stretch};
     if (in->stretch <= 0) /* not known */
         beam.rank = 0;
     n2_hnsw_start(&in->view, scratch, beam, start);

@@ -272,6 +272,8 @@ struct n2_build_options {
      * n2_add and are not needed once the build has begun. */
     const float *queries;
     size_t n_queries;
+    int32_t compact; /* not 0: when all is linked, the memory of deleted and replaced vectors, and
+                        of duplicates, is given back, see n2_compact */
 };
 
 N2_API void n2_build_options_init(struct n2_build_options *options);
@@ -292,7 +294,15 @@ N2_API void n2_build_options_init(struct n2_build_options *options);
  * N2_ERR_CORRUPT (a loaded index whose file does not match its checksums), N2_ERR_CLOSED. */
 N2_API int n2_build(struct n2_index *index, const struct n2_build_options *options);
 
-/* The same, step by step, for callers that wait, cancel and report in their own way. */
+/* Builds, then copies what is left, without the places of vectors that were deleted or replaced, to
+ * new memory and gives the old back, a file that is mapped included; nothing is copied where there
+ * are no such places. Ids stay as they are, and none is given out again: 8 bytes of each that ever
+ * was given out remain. Searches and changes go on meanwhile; changes wait once, for some ms for
+ * each million vectors. Memory beside the index: as much as is left, and 4 bytes a vector. Returns
+ * as n2_build; after a failure of the copying the index is as built. */
+N2_API int n2_compact(struct n2_index *index, const struct n2_build_options *options);
+
+/* A build, step by step, for callers that wait, cancel and report in their own way. */
 struct n2_build; /* opaque */
 
 /* Starts a build of what is pending; `progress` and `user` of the options are not used.

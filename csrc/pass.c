@@ -248,7 +248,7 @@ static int finish(struct n2_build *build)
     }
     index->graph.settled = true;
     N2_RELEASE(&index->graph.first_pending, build->n_nodes);
-    build->done = true;
+    build->linked = true;
     return N2_OK;
 }
 

@@ -4,6 +4,7 @@
 #ifndef N2_PASS_H
 #define N2_PASS_H
 
+#include "compact.h"
 #include "index.h"
 #include "insert.h"
 #include "unlink.h"
@@ -19,6 +20,8 @@ struct n2_build {
 
     struct n2_unlink unlink; /* comes first, if there is anything to unlink, and is not undone */
     int wanted_threads;
+    bool compacts;                   /* comes last, if there is anything to give back, */
+    struct n2_compaction compaction; /* and what came before stays if it fails */
 
     uint32_t n_nodes;   /* nodes of the index at the beginning; later ones are left alone */
     uint32_t n_claimed; /* of the graph, before */
@@ -42,8 +45,9 @@ struct n2_build {
     struct n2_graph second;  /* of the second pass */
     uint64_t *equals, *temp; /* [n_new] node << 32 | id: duplicates found; room for sorting */
     size_t n_equals;
-    int status; /* the failure that ended the build */
-    bool begun; /* the undo log is in place */
+    int status;  /* the failure that ended the build */
+    bool begun;  /* the undo log is in place */
+    bool linked; /* what was to be linked is, and stays */
     bool done;
 };
 

@@ -174,7 +174,7 @@ static struct n2_beam beam_of(const struct n2_view *view, size_t k,
 {
     uint64_t ef = o ? o->ef : 0;
     float recall = o ? o->recall : 0;
-    struct n2_beam beam = {ef ? ef : DEFAULT_EF(k), 0, 0};
+    struct n2_beam beam = {.width = ef ? ef : DEFAULT_EF(k)};
     int32_t metric = view->store->metric;
     *measured = (float)beam.width * SCAN_PER_PLACE;
     if (!ef && view->tuning && recall > 0)

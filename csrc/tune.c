@@ -83,7 +83,8 @@ struct n2_beam n2_tune_beam(const struct n2_tuning *tuning, int32_t metric, size
     for (size_t i = 0; i < 2; i++)
         s[i] = stretch_at(tuning, metric, row + i, step_of(tuning->recall[row + i], recall), &m[i]);
     *measured = m[0] + at * (m[1] - m[0]);
-    return (struct n2_beam){n2_tune_width(k), k, s[0] + at * (s[1] - s[0])};
+    return (struct n2_beam){
+        .width = n2_tune_width(k), .rank = k, .stretch = s[0] + at * (s[1] - s[0])};
 }
 
 /* --- measuring --- */
@@ -223,8 +224,10 @@ static void measure(struct tuner *t, struct n2_tuning *tuning)
     for (size_t i = 0; i < N2_TUNE_KS; i++, t->k *= 10) {
         size_t j = 0, n = i < N2_TUNE_KS - 1 ? t->n : n2_max(t->n / FEWER, 1);
         for (bool all = false; j < N2_TUNE_STEPS && !all; j++) {
-            t->beam = (struct n2_beam){n2_tune_width(t->k), t->k,
-                                       stretch_of(t->view.store->metric, tuning->growth, j)};
+            t->beam =
+                (struct n2_beam){.width = n2_tune_width(t->k),
+                                 .rank = t->k,
+                                 .stretch = stretch_of(t->view.store->metric, tuning->growth, j)};
             n2_team_for(t->build->team, n, 1, search, t);
             tuning->recall[i][j] = mean(t->found, n);
             tuning->measured[i][j] = mean(t->measured, n);

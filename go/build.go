@@ -8,8 +8,8 @@ import (
 	"runtime"
 )
 
-// Build links the vectors that were added and not yet built into the graph, on several threads.
-// Those added while it runs are left for the next build. Searches go on meanwhile. One build runs
+// Build links the vectors that were added and not yet built into the graph, on several threads, and
+// takes those out that were deleted or replaced. What changes while it runs is left for the next build. Searches go on meanwhile. One build runs
 // at a time on an index; a second one waits for its turn.
 //
 // The first build, and later ones when the index has grown fourfold or its codes no longer fit, train
@@ -23,19 +23,30 @@ import (
 // When ctx ends, Build returns its cause; when the index is closed, [ErrClosed]. A build that fails
 // leaves the index as before.
 func (x *Index) Build(ctx context.Context, o *BuildOptions) error {
+	return wrap("build", x.runBuild(ctx, o, false))
+}
+
+// Compact makes a [Index.Build], and then gives back the memory of vectors that were deleted or
+// replaced, a mapped file included: it copies what is left to new memory, if anything was. Ids stay
+// as they are, and none is given out again. Searches and changes go on meanwhile; changes wait once,
+// for some milliseconds for each million vectors. While it copies there is up to twice the memory.
+func (x *Index) Compact(ctx context.Context, o *BuildOptions) error {
+	return wrap("compact", x.runBuild(ctx, o, true))
+}
+
+func (x *Index) runBuild(ctx context.Context, o *BuildOptions, compact bool) error {
 	if o == nil {
 		o = &BuildOptions{}
 	}
-	err := x.valid()
-	if err == nil && (o.Threads < 0 || !fitInt32(o.Threads)) {
-		err = fmt.Errorf("%w: Threads is %d", ErrOption, o.Threads)
+	if err := x.valid(); err != nil {
+		return err
 	}
-	if err == nil {
-		ctx, stop := x.until(ctx)
-		defer stop(nil)
-		err = x.builds.do(ctx, func() error { return x.buildSteps(ctx, o) })
+	if o.Threads < 0 || !fitInt32(o.Threads) {
+		return fmt.Errorf("%w: Threads is %d", ErrOption, o.Threads)
 	}
-	return wrap("build", err)
+	ctx, stop := x.until(ctx)
+	defer stop(nil)
+	return x.builds.do(ctx, func() error { return x.buildSteps(ctx, o, compact) })
 }
 
 // maxThreads is C's N2_MAX_THREADS.
@@ -43,7 +54,7 @@ const maxThreads = 1024
 
 // buildSteps makes a build. Between its steps the build rests in x.build, outside of any lane, from
 // where Close ends it.
-func (x *Index) buildSteps(ctx context.Context, o *BuildOptions) error {
+func (x *Index) buildSteps(ctx context.Context, o *BuildOptions, compact bool) error {
 	n, err := x.countVectors(o.Queries)
 	if err != nil {
 		return err
@@ -56,7 +67,7 @@ func (x *Index) buildSteps(ctx context.Context, o *BuildOptions) error {
 		if x.build != nil {
 			return ErrClosed // it is one that was left to Close
 		}
-		x.build, err = x.core.beginBuild(threads, o.Queries, n)
+		x.build, err = x.core.beginBuild(threads, o.Queries, n, compact)
 		return err
 	})
 	if err != nil {

@@ -347,10 +347,11 @@ type build struct {
 }
 
 // beginBuild begins a build, with the n vectors of queries to measure by.
-func (c *core) beginBuild(threads int, queries []float32, n int) (*build, error) {
+func (c *core) beginBuild(threads int, queries []float32, n int, compact bool) (*build, error) {
 	options := C.struct_n2_build_options{
 		size:    C.sizeof_struct_n2_build_options,
 		threads: C.int32_t(threads),
+		compact: C.int32_t(cBool(compact)),
 	}
 	if n > 0 {
 		var pinner runtime.Pinner

@@ -27,7 +27,7 @@ const (
 	mustAt        = 16
 	mayAt         = 24
 	nSectionsAt   = 160
-	sectionsAt    = 600 // of each: kind and stride, 4 bytes, offset and length, 8 bytes
+	sectionsAt    = 616 // of each: kind and stride, 4 bytes, offset and length, 8 bytes
 	sectionBytes  = 24
 )
 

@@ -27,7 +27,7 @@ func (*core) beginSave() (*writer, error)                                       
 func (*core) verify(*int32) error                                                 { return ErrNoCgo }
 func (*core) degrees(*int32) ([][]int, error)                                     { return nil, ErrNoCgo }
 func (*core) stats() Stats                                                        { return Stats{} }
-func (*core) beginBuild(int, []float32, int) (*build, error)                      { return nil, ErrNoCgo }
+func (*core) beginBuild(int, []float32, int, bool) (*build, error)                { return nil, ErrNoCgo }
 
 type build struct{}
 

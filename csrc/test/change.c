@@ -190,10 +190,15 @@ static void run_model(int metric, int navigation, int merging)
         update(index, &model, &rng, rng_below(&rng, 40));
         compare(index, &model, &rng, &n_true, &n_found);
         if (rng_below(&rng, 2)) {
-            CHECK_STATUS(0, build_on(index, 1 + (int)rng_below(&rng, 3)));
+            bool compact = rng_below(&rng, 3) == 0;
+            struct n2_build_options build;
             struct n2_stats stats = {.size = sizeof(stats)};
+            n2_build_options_init(&build);
+            build.threads = 1 + (int)rng_below(&rng, 3);
+            CHECK_STATUS(0, compact ? n2_compact(index, &build) : n2_build(index, &build));
             CHECK_STATUS(0, n2_get_stats(index, &stats));
             CHECK(stats.n_pending == 0 && stats.n_dead == 0);
+            CHECK(!compact || stats.n_nodes == stats.n_vectors - stats.n_duplicates);
         }
         CHECK_SOUND(index);
         delete (index, &model, &rng, rng_below(&rng, 30));
@@ -242,6 +247,7 @@ static void test_threads(void)
         for (uint32_t id = 1; id < n; id += 7)
             (void)n2_update(index, id, vectors + (n - id) * DIM);
         CHECK_STATUS(0, build_on(index, threads));
+        CHECK_STATUS(0, n2_compact(index, NULL));
         CHECK_SOUND(index);
         struct bytes bytes = index_bytes(index);
         CHECK(!first.data || bytes_equal(first, bytes));
@@ -275,7 +281,7 @@ static void test_all(void)
         CHECK_STATUS(0, n2_search_exact(index, vectors, 1, K, found, &n_found));
         CHECK(n_found == 0);
         if (built == 2)
-            CHECK_STATUS(0, build_on(index, 2));
+            CHECK_STATUS(0, n2_compact(index, NULL));
         CHECK_SOUND(index);
         uint32_t first = 0;
         CHECK_STATUS(0, n2_add(index, vectors, n, &first));
@@ -358,6 +364,67 @@ static void test_cancel(void)
     free(vectors);
 }
 
+/* What is done in the middle of a compaction is in its outcome; ended early, it changes nothing. */
+static void test_compact(void)
+{
+    uint64_t rng = test_seed;
+    const size_t n = test_scale(60000, 40000); /* some steps */
+    float *vectors = data_make(&rng, n, DIM, DATA_NORMAL, 0);
+    struct n2_options options = options_of(N2_L2);
+    options.M = 4;
+    options.ef_construction = 10;
+    struct n2_index *index = index_make(&options, DIM, vectors, n, 2);
+    REQUIRE(index != NULL);
+    for (uint32_t id = 0; id < n; id += 4)
+        CHECK_STATUS(0, n2_delete(index, id));
+    CHECK_STATUS(0, build_on(index, 2));
+    struct bytes before = index_bytes(index);
+    struct n2_build_options build_options;
+    n2_build_options_init(&build_options);
+    build_options.compact = 1;
+    for (int whole = 0; whole < 2; whole++) {
+        struct n2_build *build = NULL;
+        uint64_t done = 0, total = 1;
+        REQUIRE_OK(n2_build_begin(&build, index, &build_options));
+        CHECK_STATUS(0, n2_build_step(build, &done, &total));
+        CHECK_STATUS(0, n2_build_step(build, &done, &total));
+        CHECK(done < total);
+        if (!whole) {
+            n2_build_end(build);
+            struct bytes after = index_bytes(index);
+            CHECK(bytes_equal(before, after));
+            bytes_free(&after);
+            continue;
+        }
+        uint32_t first = 0;
+        CHECK_STATUS(0, n2_add(index, vectors, 100, &first));
+        CHECK_STATUS(0, n2_delete(index, 1));
+        CHECK_STATUS(0, n2_delete(index, first + 1));
+        CHECK_STATUS(0, n2_update(index, 2, vectors));
+        CHECK_STATUS(0, n2_update(index, first + 2, vectors + DIM));
+        while (done < total)
+            REQUIRE_OK(n2_build_step(build, &done, &total));
+        n2_build_end(build);
+    }
+    struct n2_stats stats = {.size = sizeof(stats)};
+    CHECK_STATUS(0, n2_get_stats(index, &stats));
+    CHECK(stats.n_vectors == n - n / 4 - 1 + 99 && stats.n_deleted == n / 4 + 2);
+    CHECK_SOUND(index);
+    struct n2_neighbor found[K];
+    size_t n_found = 0;
+    CHECK_STATUS(0, n2_search(index, vectors, 3, NULL, found, &n_found));
+    CHECK(n_found == 3 && found[0].id == 2 && found[1].id == n && found[2].distance > 0);
+    CHECK_STATUS(0, n2_search(index, vectors + DIM, 3, NULL, found, &n_found));
+    CHECK(n_found == 3 && found[0].id == n + 2 && found[1].distance > 0);
+    CHECK_STATUS(0, n2_compact(index, NULL));
+    CHECK_SOUND(index);
+    CHECK_STATUS(0, n2_get_stats(index, &stats));
+    CHECK(stats.n_nodes == stats.n_vectors - stats.n_duplicates);
+    bytes_free(&before);
+    n2_free(index);
+    free(vectors);
+}
+
 static void test_bad_input(void)
 {
     struct n2_index *index = NULL;
@@ -385,7 +452,8 @@ static void test_bad_input(void)
 }
 
 static const struct test_case cases[] = {
-    {"model", test_model},     {"threads", test_threads}, {"all", test_all},
-    {"cluster", test_cluster}, {"cancel", test_cancel},   {"bad_input", test_bad_input},
+    {"model", test_model},         {"threads", test_threads}, {"all", test_all},
+    {"cluster", test_cluster},     {"cancel", test_cancel},   {"compact", test_compact},
+    {"bad_input", test_bad_input},
 };
 TEST_MAIN(cases)

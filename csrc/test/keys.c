@@ -231,7 +231,7 @@ static void run_model(int kind)
         put_batch(index, kind, model, &rng);
         update_some(index, model, &rng, rng_below(&rng, 30));
         if (rng_below(&rng, 2))
-            CHECK_STATUS(0, build_on(index, 2));
+            CHECK_STATUS(0, round % 3 ? build_on(index, 2) : n2_compact(index, NULL));
         for (size_t i = 0; i < 5; i++)
             check_search(index, kind, model, &rng);
         if (rng_below(&rng, 2))

@@ -115,7 +115,8 @@ static bool do_search(struct worker *w, size_t round)
 
 static bool do_build(struct worker *w, size_t round)
 {
-    int status = build_on(w->index, 1 + (int)(round % 2));
+    int status =
+        round % 4 == 3 ? n2_compact(w->index, NULL) : build_on(w->index, 1 + (int)(round % 2));
     CHECKF(fine(status) || status == N2_ERR_CANCELLED, "n2_build: %s", n2_status_text(status));
     return status == 0;
 }

@@ -31,6 +31,8 @@ for set in glove-100 patches-960 sift-128; do
     # It builds in one thread, for up to 20 minutes, and would hold up the others.
     measure "$set" --data "$set" --peers coder-hnsw --sets 1 --k 10 --build-threads "$cores"
 done
+measure youtube-40 --data youtube-40 --n 5000000 --peers n2,n2-sq8,n2-original --reference n2-original \
+    --m 12 --ef-construction 100 --k 10 --build-threads "$cores" --build-limit 60m
 measure glove-100-dot --data glove-100-dot --peers "$many,alayalite" --sets 1 --k 10 --build-threads "$cores"
 for n in 10000 100000; do # how cost grows, with the whole of it
     measure sift-128 --data sift-128 --n "$n" --peers n2,symphonyqg --sets 1 --k 10 --build-threads "$cores"
