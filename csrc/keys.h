@@ -3,8 +3,8 @@
  *
  *   rows    id -> its key (uint64), or of keys that are bytes, where they end in `bytes`
  *   bytes   of keys that are bytes: one behind the other, in the order of ids
- *   slots   a hash table of ids (uint32, N2_NONE in free slots), open, with linear probing: a key
- * is looked for from the slot of its hash on, until it or a free slot is met
+ *   slots   a hash table of ids (uint32, N2_NONE in free slots) with linear probing: a key is
+ *           looked for from the slot of its hash on, until it or a free slot is met
  *
  * What is said of an id in rows and bytes never changes, not even when the id is deleted; so it is
  * read without a lock, like a vector. The table is changed and searched under the add lock. The
@@ -12,8 +12,7 @@
  * that comes by takes it.
  *
  * At most two thirds of the slots hold an id. When they would be more, the table is made anew, in
- * its place, for what is left of the ids: none of them is looked at for that but once, in order. It
- * is saved as it is, and searched where it lies.
+ * its place, by one look at each id in order. It is saved as it is, and searched where it lies.
  *
  * Like all payload of a file that was loaded, any of this may be rot: no read leaves the columns
  * and no walk goes round the table twice.
@@ -56,9 +55,7 @@ uint64_t n2_keys_slots(const struct n2_keys *keys, const struct n2_store *store,
 /* Makes that table, where it is not the one there is. Its column has room. */
 void n2_keys_fit(struct n2_keys *keys, const struct n2_store *store, size_t n_more);
 
-/* The id of a key, not deleted, or N2_NONE. *slot, if not NULL, is set to where it is or may be
- * put.
- */
+/* The id of a key, or N2_NONE. *slot, if not NULL, is set to where it is or may be put. */
 uint32_t n2_keys_find(const struct n2_keys *keys, const struct n2_store *store,
                       const struct n2_key *key, uint64_t *slot);
 

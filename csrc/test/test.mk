@@ -86,7 +86,7 @@ C_RUNS += run-install
 
 # Fuzz targets: the corpus and mutations of valid inputs; then the fuzzer itself.
 FUZZ_SECONDS ?= 20
-FUZZ_TARGETS := load ops
+FUZZ_TARGETS := load ops keys
 
 .PHONY: $(FUZZ_TARGETS:%=run-replay-%) $(FUZZ_TARGETS:%=run-fuzz-%)
 $(FUZZ_TARGETS:%=run-replay-%): run-replay-%: build/asan/fuzz-%
