@@ -166,7 +166,8 @@ struct n2_options {
                                 Above level 0 it may hold M. */
     int32_t ef_construction; /* candidates kept while inserting, 1..N2_MAX_EF; default 150 */
     double level_multiplier; /* the paper's mL, 0 < mL <= 16; default 1 / ln(M) */
-    uint64_t seed;           /* of levels and insertion order; default 0, a seed like any other */
+    uint64_t seed;           /* of levels, insertion order and the table of keys; default 0,
+                                a seed like any other */
 };
 
 /* Sets size and makes every other field 0, the default. */
