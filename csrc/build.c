@@ -202,7 +202,8 @@ static int prepare(struct n2_build *build)
 /* Whether that was all. */
 static void look_ahead(struct n2_build *build)
 {
-    if (build->linked && !(build->compacts && n2_compact_pays(build->index)))
+    if (build->linked && !build->compaction.new_of &&
+        !n2_compact_pays(build->index, build->compacts))
         build->done = true;
 }
 
@@ -405,16 +406,15 @@ static int step(struct n2_build *build, uint64_t *done, uint64_t *total)
     }
     look_ahead(build);
     const struct n2_unlink *unlink = &build->unlink;
-    uint64_t n_inserts = build->n_total - unlink->n_doomed, n_copies = build->compacts;
-    *total = build->n_total + n_copies;
-    if (build->done)
-        *done = *total;
-    else if (build->linked)
-        *done = build->n_total;
+    uint64_t n_inserts = build->n_total - unlink->n_doomed, n_done;
+    if (build->linked)
+        n_done = build->n_total;
     else if (build->begun)
-        *done = unlink->n_doomed + (build->pass ? n_inserts / 2 : 0) + build->n_inserted;
+        n_done = unlink->n_doomed + (build->pass ? n_inserts / 2 : 0) + build->n_inserted;
     else
-        *done = (uint64_t)unlink->n_doomed * unlink->next / n2_max(unlink->n_nodes, 1);
+        n_done = (uint64_t)unlink->n_doomed * unlink->next / n2_max(unlink->n_nodes, 1);
+    *total = n2_max(build->n_total, 1);
+    *done = build->done ? *total : n2_min(n_done, *total - 1);
     return build->status;
 }
 

@@ -10,6 +10,8 @@
 
 #include "index.h"
 
+#define N2_COMPACT_LEAST 1024 /* nodes that are gone: fewer are not worth it unasked */
+
 struct n2_compaction {
     struct n2_index *index;
     uint32_t *new_of;      /* [n_old] the new number of a node, N2_NONE for those that are gone */
@@ -20,10 +22,11 @@ struct n2_compaction {
     struct n2_column codes, sketches;
 };
 
-/* Whether there is anything to give back. */
-N2_INLINE bool n2_compact_pays(const struct n2_index *index)
+/* Whether there is anything to give back, if it is `wanted`; else, whether it is more than half. */
+N2_INLINE bool n2_compact_pays(const struct n2_index *index, bool wanted)
 {
-    return N2_LOAD(&index->graph.n_gone) > 0;
+    uint32_t n_gone = N2_LOAD(&index->graph.n_gone);
+    return wanted ? n_gone > 0 : n_gone > N2_COMPACT_LEAST && n_gone > index->graph.n_rows / 2;
 }
 
 /* Between the first of these and the last no build may begin; the caller has the turn in each.

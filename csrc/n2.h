@@ -274,7 +274,8 @@ struct n2_build_options {
     const float *queries;
     size_t n_queries;
     int32_t compact; /* not 0: when all is linked, the memory of deleted and replaced vectors, and
-                        of duplicates, is given back, see n2_compact */
+                        of duplicates, is given back, see n2_compact. A build does so by itself when
+                        more than half of the memory is theirs */
 };
 
 N2_API void n2_build_options_init(struct n2_build_options *options);

@@ -234,7 +234,6 @@ void n2_search_plan(struct n2_view *view, size_t k, const struct n2_search_optio
                              .most_measured = SIZE_MAX,
                              .patience = SIZE_MAX,
                              .radius = o ? o->radius : NULL};
-    plan->k = n2_min(plan->k, view->n_nodes);
     if (view->filter) {
         plan_filtered(view, o, plan);
     } else {

@@ -9,7 +9,8 @@ import (
 )
 
 // Build links the vectors that were added and not yet built into the graph, on several threads, and
-// takes those out that were deleted or replaced. What changes while it runs is left for the next build. Searches go on meanwhile. One build runs
+// takes those out that were deleted or replaced; when more than half of the memory is theirs it gives that
+// back, as [Index.Compact] does. What changes while it runs is left for the next build. Searches go on meanwhile. One build runs
 // at a time on an index; a second one waits for its turn.
 //
 // The first build, and later ones when the index has grown fourfold or its codes no longer fit, train

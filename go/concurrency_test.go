@@ -62,6 +62,31 @@ func tasks(t *testing.T, x *n2.Index, vs []float32) map[string]func(i int) error
 			_, err := x.SearchBatchByID(ctx, []uint32{1, 2, 3}, 5, nil)
 			return err
 		},
+		"Update": func(i int) error {
+			if x.Stats().Nodes > mostAdded {
+				_, err := x.Vector(0, nil)
+				return err
+			}
+			return x.Update(uint32(i%100), vector(i))
+		},
+		"Delete": func(i int) error {
+			if x.Stats().Nodes > mostAdded {
+				_, err := x.Vector(0, nil)
+				return err
+			}
+			id, err := x.Add(vector(i))
+			if err == nil {
+				err = x.Delete(id)
+			}
+			return err
+		},
+		"Compact": func(i int) error { return x.Compact(ctx, nil) },
+		"Search filtered": func(i int) error {
+			radius := float32(1)
+			o := n2.SearchOptions{Allow: []uint64{^uint64(0), 1 << i % 64}, Radius: &radius}
+			_, err := x.Search(vector(i), 10, &o)
+			return err
+		},
 		"Vector":  func(i int) error { _, err := x.Vector(uint32(i%100), nil); return err },
 		"Save":    func(i int) error { return x.Save(filepath.Join(dir, "saved.n2")) },
 		"WriteTo": func(i int) error { _, err := x.WriteTo(io.Discard); return err },

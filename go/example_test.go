@@ -50,6 +50,70 @@ func ExampleIndex_Search() {
 	// vector 1 at squared distance 13
 }
 
+func ExampleIndex_Delete() {
+	x := points()
+	defer x.Close()
+
+	if err := x.Delete(2); err != nil {
+		log.Fatal(err)
+	}
+	neighbors, err := x.Search([]float32{3, 3}, 1, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(neighbors, x.Len())
+	if err := x.Compact(context.Background(), nil); err != nil { // now or later: it gives the memory back
+		log.Fatal(err)
+	}
+	// Output: [{1 13}] 3
+}
+
+func ExampleIndex_Update() {
+	x := points()
+	defer x.Close()
+
+	if err := x.Update(0, []float32{3, 3.5}); err != nil {
+		log.Fatal(err)
+	}
+	neighbors, err := x.Search([]float32{3, 3}, 1, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(neighbors)
+	// Output: [{0 0.25}]
+}
+
+// A filter is a set of bits, such as those of github.com/bits-and-blooms/bitset (Words) or of a dense
+// roaring bitmap (ToDense).
+func ExampleSearchOptions_allow() {
+	x := points()
+	defer x.Close()
+
+	allow := make([]uint64, 1)
+	for _, id := range []uint32{0, 3} {
+		allow[id/64] |= 1 << (id % 64)
+	}
+	neighbors, err := x.Search([]float32{3, 3}, 4, &n2.SearchOptions{Allow: allow})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(neighbors)
+	// Output: [{0 18} {3 34}]
+}
+
+func ExampleSearchOptions_radius() {
+	x := points()
+	defer x.Close()
+
+	radius := float32(13)
+	neighbors, err := x.Search([]float32{3, 3}, 4, &n2.SearchOptions{Radius: &radius})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(neighbors)
+	// Output: [{2 1} {1 13}]
+}
+
 func ExampleIndex_SearchInto() {
 	x := points()
 	defer x.Close()

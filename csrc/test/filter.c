@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIM = 16, K = 10, QUERIES = 20 };
+enum { DIM = 16, K = 10, QUERIES = 10 };
 
 static bool allows(const uint64_t *allow, size_t n_words, uint32_t id)
 {
@@ -75,7 +75,7 @@ static void run_shares(int metric, int navigation, bool changed)
 {
     const double shares[] = {0.9, 0.5, 0.1, 0.03, 0.01, 0.001, 0.0001};
     uint64_t rng = test_seed + (uint64_t)metric;
-    const size_t n = test_scale(20000, 4000), n_words = n / 64 + 1;
+    const size_t n = test_scale(15000, 3000), n_words = n / 64 + 1;
     float *vectors = data_make(&rng, n, DIM, DATA_NORMAL, changed ? 10 : 0);
     struct n2_options options = options_of(metric);
     options.navigation = navigation;
