@@ -34,8 +34,14 @@ struct n2_column *n2_format_column(struct n2_index *index, int section)
         return &index->space.scales;
     case N2_SECTION_CODES:
         return &index->space.codes;
-    default:
+    case N2_SECTION_SKETCHES:
         return &index->space.sketches;
+    case N2_SECTION_KEYS:
+        return &index->keys.rows;
+    case N2_SECTION_KEY_BYTES:
+        return &index->keys.bytes;
+    default:
+        return &index->keys.slots;
     }
 }
 
@@ -57,6 +63,9 @@ static void section_shape(const struct n2_header *h, int section, uint64_t *rows
         [N2_SECTION_CODES] = {h->n_axes ? h->n_rows : 0, n2_space_code_bytes(h->n_axes)},
         [N2_SECTION_SKETCHES] = {h->sketched ? h->n_rows : 0,
                                  h->sketched ? n2_sketch_bytes(h->n_axes, h->M0) : 0},
+        [N2_SECTION_KEYS] = {h->keys == N2_KEYS_NONE ? 0 : h->n_ids, 8},
+        [N2_SECTION_KEY_BYTES] = {h->n_key_bytes, 1},
+        [N2_SECTION_KEY_SLOTS] = {h->n_key_slots, 4},
     };
     *rows = shapes[section][0];
     *stride = shapes[section][1];
@@ -104,6 +113,10 @@ void n2_format_header(struct n2_index *index, struct n2_header *h)
         .n_live = index->store.n_live,
         .n_dead = graph->n_dead,
         .n_claimed = graph->n_claimed,
+        .keys = index->keys.kind,
+        .n_key_bytes = index->keys.n_bytes,
+        .n_key_slots = index->keys.n_slots,
+        .n_key_used = index->keys.n_used,
         .first_pending = graph->first_pending,
         .n_linked = graph->n_linked,
         .n_gone = graph->n_gone,
@@ -138,6 +151,7 @@ void n2_format_options(const struct n2_header *h, struct n2_options *options)
         .navigation = h->navigation,
         .sketch = h->sketch,
         .store = h->store,
+        .keys = h->keys,
         .M = (int32_t)h->M,
         .max_m0 = (int32_t)h->M0,
         .ef_construction = (int32_t)h->ef_construction,
@@ -164,9 +178,18 @@ static bool counts_hold(const struct n2_header *h)
     return entry_holds && h->n_nodes <= N2_MAX_VECTORS && h->n_ids <= N2_MAX_VECTORS &&
            h->n_live <= h->n_ids && h->n_rows <= h->n_nodes && h->first_pending <= h->n_claimed &&
            h->n_claimed <= h->n_nodes && h->n_dead <= h->n_claimed && h->settled <= 1 &&
-           h->reserved0 == 0 && h->reserved == 0 &&
-           (uint64_t)h->n_linked + h->n_gone <= h->n_nodes && on_levels == h->n_linked &&
-           h->n_upper <= (uint64_t)N2_MAX_LEVEL * h->n_nodes;
+           h->reserved == 0 && (uint64_t)h->n_linked + h->n_gone <= h->n_nodes &&
+           on_levels == h->n_linked && h->n_upper <= (uint64_t)N2_MAX_LEVEL * h->n_nodes;
+}
+
+/* Whether what is said of keys can be: every id that was not deleted has a slot. */
+static bool keys_hold(const struct n2_header *h)
+{
+    if (h->keys == N2_KEYS_NONE)
+        return h->n_key_bytes == 0 && h->n_key_slots == 0 && h->n_key_used == 0;
+    return h->n_key_bytes <= (h->keys == N2_KEYS_BYTES ? (uint64_t)N2_MAX_KEY * h->n_ids : 0) &&
+           h->n_key_slots <= N2_MAX_KEY_SLOTS && (h->n_key_slots & (h->n_key_slots - 1)) == 0 &&
+           h->n_key_used <= n2_keys_most_used(h->n_key_slots) && h->n_live <= h->n_key_used;
 }
 
 /* Whether what is said of codes can be. */
@@ -203,8 +226,8 @@ int n2_format_check(const struct n2_header *h, uint64_t file_bytes)
         return N2_ERR_CORRUPT;
     if (h->must_understand)
         return N2_ERR_VERSION;
-    if (!parameters_hold(h) || !counts_hold(h) || !space_holds(h) || !tuning_holds(h) ||
-        h->n_sections != N2_N_SECTIONS)
+    if (!parameters_hold(h) || !counts_hold(h) || !keys_hold(h) || !space_holds(h) ||
+        !tuning_holds(h) || h->n_sections != N2_N_SECTIONS)
         return N2_ERR_CORRUPT;
     struct n2_section sections[N2_N_SECTIONS];
     uint64_t trailer_offset = lay_out(h, sections);

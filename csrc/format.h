@@ -27,6 +27,9 @@ enum n2_section_kind {
     N2_SECTION_SCALES,
     N2_SECTION_CODES,
     N2_SECTION_SKETCHES,
+    N2_SECTION_KEYS,
+    N2_SECTION_KEY_BYTES,
+    N2_SECTION_KEY_SLOTS,
     N2_N_SECTIONS
 };
 
@@ -63,8 +66,9 @@ struct n2_header {
     int32_t navigation, sketch;
     uint32_t sketched; /* 1: the codes come with sketches */
     uint32_t n_live, n_dead, n_claimed;
-    uint32_t reserved0; /* 0 */
+    int32_t keys; /* enum n2_keys_kind */
     struct n2_tuning tuning;
+    uint64_t n_key_bytes, n_key_slots, n_key_used; /* of struct n2_keys */
     struct n2_section sections[N2_N_SECTIONS];
     uint32_t reserved; /* 0 */
     uint32_t crc;      /* CRC-32C of all bytes before */
@@ -76,7 +80,7 @@ struct n2_trailer {
 };
 
 _Static_assert(sizeof(struct n2_section) == 24, "no padding");
-_Static_assert(sizeof(struct n2_header) == 912, "no padding");
+_Static_assert(sizeof(struct n2_header) == 1008, "no padding");
 _Static_assert(sizeof(struct n2_trailer) == 4 * N2_N_SECTIONS + 4, "no padding");
 
 struct n2_index;
@@ -85,11 +89,11 @@ struct n2_column;
 /* The column of a section. */
 struct n2_column *n2_format_column(struct n2_index *index, int section);
 
-/* Whether a section changes when ids are deleted or moved. */
+/* Whether a section changes when ids are put, deleted or moved. */
 N2_INLINE bool n2_format_is_of_ids(int section)
 {
     return section == N2_SECTION_LABELS || section == N2_SECTION_IDS ||
-           section == N2_SECTION_HEIGHTS;
+           section == N2_SECTION_HEIGHTS || section == N2_SECTION_KEY_SLOTS;
 }
 
 /* Fills the header for the index as it stands: sections laid out, checksum set. The caller has the

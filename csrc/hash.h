@@ -22,6 +22,18 @@ N2_INLINE uint64_t n2_hash_below(uint64_t bits, uint64_t n)
     return (uint64_t)(((unsigned __int128)bits * n) >> 64);
 }
 
+/* The same over bytes, eight at a time. */
+N2_INLINE uint64_t n2_hash_bytes(uint64_t seed, const unsigned char *bytes, size_t n)
+{
+    uint64_t h = n2_hash(seed, n);
+    for (size_t at = 0; at < n; at += sizeof(uint64_t)) {
+        uint64_t word = 0;
+        memcpy(&word, bytes + at, n2_min(sizeof(word), n - at));
+        h = n2_hash(h, word);
+    }
+    return h;
+}
+
 /* A fingerprint of n_words 32-bit words; equal content gives equal fingerprints. */
 N2_INLINE uint64_t n2_hash_words(const void *words, size_t n_words)
 {

@@ -18,7 +18,7 @@ size_t n2_index_node_bytes(const struct n2_index *index)
     const struct n2_graph *graph = &index->graph;
     return store->vectors.stride + store->labels.stride + store->ids.stride +
            graph->heights.stride + graph->links0.stride + graph->towers.stride +
-           2 * graph->upper.stride / (graph->M - 1);
+           2 * graph->upper.stride / (graph->M - 1) + n2_keys_reserved_bytes(index->keys.kind);
 }
 
 /* Nodes to reserve addresses for. */
@@ -40,7 +40,8 @@ bool n2_index_options_hold(const struct n2_options *o)
            within(o->merging, N2_MERGE_SKIP, N2_MERGE_LEVEL0) &&
            within(o->navigation, N2_NAVIGATE_AUTO, N2_NAVIGATE_VECTORS) &&
            within(o->sketch, N2_SKETCH_AUTO, N2_SKETCH_OFF) &&
-           within(o->store, N2_STORE_FLOAT32, N2_STORE_SQ8) && within(o->M, 2, N2_MAX_M) &&
+           within(o->store, N2_STORE_FLOAT32, N2_STORE_SQ8) &&
+           within(o->keys, N2_KEYS_NONE, N2_KEYS_BYTES) && within(o->M, 2, N2_MAX_M) &&
            within(o->max_m0, o->M, 2 * N2_MAX_M) && within(o->ef_construction, 1, N2_MAX_EF) &&
            o->level_multiplier >= 0 && o->level_multiplier <= 16;
 }
@@ -60,13 +61,17 @@ int n2_index_make(struct n2_index **result, size_t dim, const struct n2_options 
     index->level_multiplier = options->level_multiplier;
     index->seed = options->seed;
     size_t M = (size_t)options->M, M0 = (size_t)options->max_m0;
-    size_t node_bytes = (dim + 1) * sizeof(float) + (M0 + 4) * sizeof(uint32_t) + 1;
+    size_t node_bytes = (dim + 1) * sizeof(float) + (M0 + 4) * sizeof(uint32_t) + 1 +
+                        n2_keys_reserved_bytes(options->keys);
     size_t n_reserved = reserved_nodes(node_bytes, n_nodes);
     int status = n2_store_init(&index->store, dim, options->metric, options->store, n_reserved);
     if (!status)
         status = n2_graph_init(&index->graph, (uint32_t)M, (uint32_t)M0, n_reserved);
+    if (!status)
+        status = n2_keys_init(&index->keys, options->keys, options->seed, n_reserved);
     if (status) {
         n2_store_release(&index->store);
+        n2_graph_release(&index->graph);
         n2_alloc_free(index);
         return status;
     }
@@ -146,6 +151,7 @@ void n2_close(struct n2_index *index)
         return;
     n2_store_release(&index->store);
     n2_graph_release(&index->graph);
+    n2_keys_release(&index->keys);
     n2_space_release(&index->space);
     for (size_t i = 0; i < N2_SLOTS; i++) {
         n2_scratch_free(index->gate.slots[i].scratch);
@@ -198,7 +204,8 @@ size_t n2_index_reserved(const struct n2_index *index, size_t n_nodes)
 static int move_column(struct n2_index *index, struct n2_column *column, size_t rows)
 {
     size_t reserved = n2_index_reserved(index, rows);
-    if (column == &index->graph.upper)
+    if (column == &index->graph.upper || column == &index->keys.bytes ||
+        column == &index->keys.slots) /* whose rows are not those of nodes */
         reserved = rows * 2;
     pthread_mutex_lock(&index->add);
     n2_gate_shut(&index->gate);

@@ -7,10 +7,12 @@
  *   turn    the graph, and where columns lie: a build's batch, a save, a check. Held for long, by
  *           a writer from call to call.
  *   add     what an added, replaced or deleted vector changes: the store's columns and counters,
- *           graph.heights of nodes that no build has claimed, graph.n_claimed, n_dead and n_gone
+ *           the keys, graph.heights of nodes that no build has claimed, graph.n_claimed, n_dead
+ *           and n_gone
  *   gate    searches hold a slot of it; shut, it keeps them out while columns move
  *
- * What searches read without a lock (counters, links, heights, ids) is published as base.h says.
+ * What searches read without a lock (counters, links, heights, ids), and the key of an id, is
+ * published as base.h says. Who looks for the id of a key takes the add lock.
  */
 #ifndef N2_INDEX_H
 #define N2_INDEX_H
@@ -18,6 +20,7 @@
 #include "gate.h"
 #include "graph.h"
 #include "hnsw.h"
+#include "keys.h"
 #include "origin.h"
 #include "store.h"
 #include "tune.h"
@@ -30,6 +33,7 @@ struct n2_index {
     uint64_t seed;
 
     struct n2_store store;
+    struct n2_keys keys;
     struct n2_graph graph;
     struct n2_space space;   /* with the codes of all linked nodes; replaced with the gate shut */
     struct n2_tuning tuning; /* replaced with the gate shut */
@@ -50,8 +54,8 @@ struct n2_index {
     uint64_t scratch_bytes; /* of all searches */
 };
 
-/* Whether complete options, none of them 0 but level_multiplier and seed, are within their ranges.
- */
+/* Whether complete options, none of them 0 but level_multiplier, seed and keys, are within their
+ * ranges. */
 bool n2_index_options_hold(const struct n2_options *options);
 
 /* Makes an index with room reserved for n_nodes nodes at least. Options are checked and complete.

@@ -77,6 +77,9 @@ static int make_index(struct n2_index **result, const struct n2_header *h)
     index->store.n_nodes = h->n_nodes;
     index->store.n_ids = h->n_ids;
     index->store.n_live = h->n_live;
+    index->keys.n_bytes = h->n_key_bytes;
+    index->keys.n_slots = h->n_key_slots;
+    index->keys.n_used = h->n_key_used;
     status = make_space(&index->space, h);
     for (int i = 0; i < N2_N_SECTIONS && !status; i++)
         status = fit_column(n2_format_column(index, i), &h->sections[i]);

@@ -23,8 +23,9 @@
  * growth) or a build is undone. Vectors that several threads add get their ids in the order in
  * which the calls take effect.
  *
- * SAME INPUT, SAME FILE. The same sequence of adds and builds with the same options gives the same
- * index, byte for byte when saved, whatever the number of threads and whatever the instruction set.
+ * SAME INPUT, SAME FILE. The same sequence of adds, puts, changes and builds with the same options
+ * gives the same index, byte for byte when saved, whatever the number of threads and whatever the
+ * instruction set.
  *
  * Platforms: 64-bit little-endian Linux and macOS.
  */
@@ -63,7 +64,7 @@ enum n2_status {
     N2_ERR_ZERO_VECTOR = -4, /* a vector of norm 0 under the angular metric: it has no direction */
     N2_ERR_MAGNITUDE = -5,   /* a vector so long or so short that float32 distances to it would
                                 overflow or vanish; see n2_add */
-    N2_ERR_NOT_FOUND = -6,   /* no vector has this id */
+    N2_ERR_NOT_FOUND = -6,   /* no vector has this id or key */
     N2_ERR_OPTION = -7,      /* an option or argument outside its documented range, or NULL */
     N2_ERR_NO_MEMORY = -8,   /* memory, address space or every thread refused */
     N2_ERR_FULL = -9,        /* the index holds N2_MAX_VECTORS vectors */
@@ -83,6 +84,7 @@ N2_API const char *n2_status_text(int status);
 
 #define N2_MAX_DIM 65535          /* coordinates of a vector */
 #define N2_MAX_VECTORS 2147483647 /* vectors of an index, 2^31 - 1 */
+#define N2_MAX_KEY 65535          /* bytes of a key */
 #define N2_MAX_M 1024             /* of M; of max_m0: twice as many */
 #define N2_MAX_EF 1048576         /* of ef_construction; a search's ef may be larger */
 #define N2_MAX_THREADS 1024
@@ -141,6 +143,14 @@ enum n2_storage {
                              the largest coordinate of the vector, and 8 bytes for these */
 };
 
+/* What callers may call a vector by, beside its id. */
+enum n2_keys_kind {
+    N2_KEYS_NONE = 0, /* nothing */
+    N2_KEYS_U64 = 1,  /* a number. Memory: 8 bytes an id, of those deleted too, and for each vector
+                         1.5 to 4 slots of 4 bytes in a table: 14 to 24 bytes a key */
+    N2_KEYS_BYTES = 2 /* up to N2_MAX_KEY bytes, which may be any. Memory: these beside that */
+};
+
 /* Options of a new index. Zero in any field (after n2_options_init) means the default. */
 struct n2_options {
     size_t size;             /* sizeof(struct n2_options); set by n2_options_init */
@@ -150,12 +160,14 @@ struct n2_options {
     int32_t navigation;      /* enum n2_navigation; default N2_NAVIGATE_AUTO */
     int32_t sketch;          /* enum n2_sketch; default N2_SKETCH_AUTO */
     int32_t store;           /* enum n2_storage; default N2_STORE_FLOAT32 */
+    int32_t keys;            /* enum n2_keys_kind; default N2_KEYS_NONE */
     int32_t M;               /* links a new node makes on each level, 2..N2_MAX_M; default 16 */
     int32_t max_m0;          /* links a node may hold on level 0, M..2*N2_MAX_M; default 2 M.
                                 Above level 0 it may hold M. */
     int32_t ef_construction; /* candidates kept while inserting, 1..N2_MAX_EF; default 150 */
     double level_multiplier; /* the paper's mL, 0 < mL <= 16; default 1 / ln(M) */
-    uint64_t seed;           /* of levels and insertion order; default 0, a seed like any other */
+    uint64_t seed;           /* of levels, insertion order and the table of keys; default 0,
+                                a seed like any other */
 };
 
 /* Sets size and makes every other field 0, the default. */
@@ -173,12 +185,13 @@ N2_API int n2_create(struct n2_index **index, size_t dim, const struct n2_option
 
 /* Adds `n` vectors, `vectors[n][dim]` row by row, copied; they get the ids *first, *first + 1, ...
  * (ids count from 0 in the order of adding). `first` may be NULL. n = 0 is allowed. All or none is
- * added. The vectors are found by the next search; n2_build makes that fast.
+ * added. The vectors are found by the next search; n2_build makes that fast. An index with keys has
+ * n2_put_u64 or n2_put_bytes instead.
  * Their Euclidean norm must be at most 2^60 under L2 and dot, and between 2^-90 and 2^120 under
  * angular, before and after rounding (enum n2_storage). Under L2, differences below about 1e-19
  * vanish when squared.
- * Returns 0, or N2_ERR_OPTION (NULL), N2_ERR_NOT_FINITE, N2_ERR_ZERO_VECTOR, N2_ERR_MAGNITUDE,
- * N2_ERR_FULL, N2_ERR_NO_MEMORY, N2_ERR_CLOSED. */
+ * Returns 0, or N2_ERR_OPTION (NULL, an index with keys), N2_ERR_NOT_FINITE, N2_ERR_ZERO_VECTOR,
+ * N2_ERR_MAGNITUDE, N2_ERR_FULL, N2_ERR_NO_MEMORY, N2_ERR_CLOSED. */
 N2_API int n2_add(struct n2_index *index, const float *vectors, size_t n, uint32_t *first);
 
 /* Adds copies of all vectors of another index of the same dimension and metric, in the order of
@@ -189,24 +202,72 @@ N2_API int n2_add(struct n2_index *index, const float *vectors, size_t n, uint32
  * changes of `other`, go on meanwhile; changes of `index` wait until all is copied. It begins when
  * no batch of a build of `other` runs and no writer of it is open. Two indexes may be added to each
  * other at the same time.
- * Returns 0, or N2_ERR_OPTION (NULL, `other` is `index` or has another metric), N2_ERR_DIMENSION
- * (of `other`), N2_ERR_MAGNITUDE (what a vector would be rounded to), N2_ERR_FULL,
+ * Returns 0, or N2_ERR_OPTION (NULL, `other` is `index` or has another metric, `index` has keys),
+ * N2_ERR_DIMENSION (of `other`), N2_ERR_MAGNITUDE (what a vector would be rounded to), N2_ERR_FULL,
  * N2_ERR_NO_MEMORY, N2_ERR_CORRUPT (`other` was loaded from a file that does not match its
  * checksums), N2_ERR_CLOSED (either). */
 N2_API int n2_add_index(struct n2_index *index, struct n2_index *other, uint32_t *first);
 
-/* Deletes the vector of an id: from now on no search returns it, and the id is never given out
- * again. Its node stays a step on the way to others until the next n2_build, which takes it out of
- * the graph and links those that it led to to each other; a hundred such nodes cost a search next
- * to nothing, and where there are very many beside each other, a search of their neighbourhood
- * takes longer. Memory comes back with n2_compact. Takes constant time, or, of a vector that was
- * added often, time by the number of its ids. Returns 0, N2_ERR_OPTION (NULL), N2_ERR_NOT_FOUND
- * (unknown or deleted), N2_ERR_CORRUPT (rot in the file that was loaded), N2_ERR_CLOSED. */
+/* Deletes the vector of an id: from now on no search returns it, the id is never given out again,
+ * and its key, if there are keys, is free. Its node stays a step on the way to others until the
+ * next n2_build, which takes it out of the graph and links those that it led to to each other; a
+ * hundred such nodes cost a search next to nothing, and where there are very many beside each
+ * other, a search of their neighbourhood takes longer. Memory comes back with n2_compact. Takes
+ * constant time, or, of a vector that was added often, time by the number of its ids. Returns 0,
+ * N2_ERR_OPTION (NULL), N2_ERR_NOT_FOUND (unknown or deleted), N2_ERR_CORRUPT (rot in the file that
+ * was loaded), N2_ERR_CLOSED. */
 N2_API int n2_delete(struct n2_index *index, uint32_t id);
 
 /* Makes vector[dim] that of an id, as if the old one were deleted and this one added, at one
- * moment. Returns as n2_add or n2_delete. */
+ * moment. The id keeps its key. Returns as n2_add or n2_delete. */
 N2_API int n2_update(struct n2_index *index, uint32_t id, const float *vector);
+
+/* ------------------------------------------------------------------------------------------------
+ * Keys
+ *
+ * In an index that was made with keys (n2_options.keys), each vector is put under one, and each key
+ * is that of one vector at most. Keys do not replace ids: searches return these, and n2_key_u64 or
+ * n2_key_bytes tells the key. They are saved with the index, and nothing is made anew when it is
+ * loaded. A function here returns N2_ERR_OPTION on an index without keys, or with keys of the other
+ * kind; so who loads a file looks at n2_stats.keys.
+ *
+ * A key takes constant time. Those that look for one wait for each other and for adds; now and then
+ * a put makes the table of keys anew, for which they wait too: 20 to 160 ms were measured at a
+ * million vectors. Searches and n2_key_* do not wait for that.
+ * --------------------------------------------------------------------------------------------- */
+
+/* Puts `vectors[n][dim]` under `keys[n]`, one after the other, all or none. A vector whose key is
+ * new, or was deleted, is added as n2_add does; else it replaces that of the key's id as n2_update
+ * does. ids[n] (may be NULL) is set to the ids. n = 0 is allowed.
+ * Returns as n2_add, or N2_ERR_CORRUPT (rot in the file that was loaded). N2_ERR_FULL tells that n
+ * more vectors may be too many, were they all new. */
+N2_API int n2_put_u64(struct n2_index *index, const uint64_t *keys, const float *vectors, size_t n,
+                      uint32_t *ids);
+
+/* The same for keys of bytes, which stand in `keys` one behind the other, lengths[n] of each: 0 to
+ * N2_MAX_KEY. The key of 0 bytes is one like any other. `keys` may be NULL if there are no bytes.
+ */
+N2_API int n2_put_bytes(struct n2_index *index, const void *keys, const uint32_t *lengths,
+                        const float *vectors, size_t n, uint32_t *ids);
+
+/* Sets *id to the id of a key; of bytes, key[n_key]. Returns 0, N2_ERR_OPTION (NULL),
+ * N2_ERR_NOT_FOUND, N2_ERR_CLOSED. */
+N2_API int n2_find_u64(struct n2_index *index, uint64_t key, uint32_t *id);
+N2_API int n2_find_bytes(struct n2_index *index, const void *key, size_t n_key, uint32_t *id);
+
+/* n2_delete for the id of a key. */
+N2_API int n2_delete_u64(struct n2_index *index, uint64_t key);
+N2_API int n2_delete_bytes(struct n2_index *index, const void *key, size_t n_key);
+
+/* Sets *key to the key of an id. One that was deleted keeps it here, so that what a search has
+ * found can be named whatever is deleted meanwhile. Returns 0, N2_ERR_OPTION (NULL),
+ * N2_ERR_NOT_FOUND (the id was never given out), N2_ERR_CORRUPT (rot in the file that was loaded),
+ * N2_ERR_CLOSED. */
+N2_API int n2_key_u64(struct n2_index *index, uint32_t id, uint64_t *key);
+
+/* The same for keys of bytes: sets *n to how many there are, and writes those that fit to
+ * `buffer[room]`, which may be NULL if room is 0. */
+N2_API int n2_key_bytes(struct n2_index *index, uint32_t id, void *buffer, size_t room, size_t *n);
 
 /* ------------------------------------------------------------------------------------------------
  * Build
@@ -415,14 +476,15 @@ struct n2_stats {
     uint64_t n_dead;  /* nodes in the graph that the next build takes out: deleted, or replaced
                          by an update */
     uint64_t n_nodes; /* places that take memory: of these vectors, dead or given up */
-    int32_t metric, selection, merging, navigation, sketch, store, M, max_m0, ef_construction;
+    int32_t metric, selection, merging, navigation, sketch, store, keys, M, max_m0, ef_construction;
     uint32_t code_axes; /* bytes of a code that carry information; 0: walks compare the vectors */
     double level_multiplier;
     uint64_t seed;
     int32_t max_level;                  /* of the graph; -1 without one */
     uint32_t entry_id;                  /* id of the entry point; UINT32_MAX without one */
     uint64_t n_level[N2_MAX_LEVEL + 1]; /* nodes of the graph whose highest level is i */
-    uint64_t vector_bytes, code_bytes, sketch_bytes, link_bytes, id_bytes; /* of the index proper */
+    uint64_t vector_bytes, code_bytes, sketch_bytes, link_bytes, id_bytes,
+        key_bytes;          /* of the index proper */
     uint64_t scratch_bytes; /* of searches and of a build under way */
     uint64_t mapped_bytes;  /* of those, backed by the file it was loaded from */
     int32_t threads;        /* that the last build used; 0 before the first */

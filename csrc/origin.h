@@ -22,8 +22,8 @@ struct n2_index;
  * *cancel (NULL: none) stops it. Returns 0, N2_ERR_CORRUPT or N2_ERR_CANCELLED. */
 int n2_origin_check(struct n2_index *index, const volatile int32_t *cancel);
 
-/* The same for the sections that change when ids are deleted or moved: a few bytes a vector. The
- * caller has the add lock. Returns 0 or N2_ERR_CORRUPT. */
+/* The same for the sections that change when ids are put, deleted or moved: a few bytes a vector.
+ * The caller has the add lock. Returns 0 or N2_ERR_CORRUPT. */
 int n2_origin_check_ids(struct n2_index *index);
 
 #endif

@@ -17,7 +17,7 @@ static void release(struct n2_writer *writer)
         n2_alloc_free(writer->stream.copies[i]);
 }
 
-/* Copies the sections that change when ids are deleted or moved: a few bytes a vector. */
+/* Copies the sections that change when ids are put, deleted or moved: a few bytes a vector. */
 static int copy_ids(struct n2_stream *s)
 {
     for (int i = 0; i < N2_N_SECTIONS; i++) {

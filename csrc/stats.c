@@ -16,6 +16,7 @@ static void fill_parameters(const struct n2_index *index, struct n2_stats *s)
     s->navigation = index->navigation;
     s->sketch = index->sketch;
     s->store = index->store.storage;
+    s->keys = index->keys.kind;
     s->M = (int32_t)index->graph.M;
     s->max_m0 = (int32_t)index->graph.M0;
     s->ef_construction = (int32_t)index->ef_construction;
@@ -52,7 +53,8 @@ static void fill_bytes(const struct n2_index *index, struct n2_stats *s)
     const struct n2_column *columns[] = {
         &store->vectors,    &store->labels,       &store->ids,         &graph->heights,
         &graph->links0,     &graph->towers,       &graph->upper,       &index->space.means,
-        &index->space.axes, &index->space.scales, &index->space.codes, &index->space.sketches};
+        &index->space.axes, &index->space.scales, &index->space.codes, &index->space.sketches,
+        &index->keys.rows,  &index->keys.bytes,   &index->keys.slots};
     uint64_t n_rows = N2_LOAD(&graph->n_rows);
     s->vector_bytes = s->n_nodes * store->vectors.stride;
     const struct n2_space *space = &index->space;
@@ -63,6 +65,9 @@ static void fill_bytes(const struct n2_index *index, struct n2_stats *s)
     s->sketch_bytes = space->sketches.base ? n_rows * space->sketches.stride : 0;
     s->id_bytes =
         s->n_nodes * store->labels.stride + (s->n_vectors + s->n_deleted) * store->ids.stride;
+    s->key_bytes = (s->n_vectors + s->n_deleted) * index->keys.rows.stride +
+                   N2_LOAD(&index->keys.n_bytes) +
+                   N2_LOAD(&index->keys.n_slots) * index->keys.slots.stride;
     s->link_bytes = s->n_nodes * graph->heights.stride +
                     n_rows * (graph->links0.stride + graph->towers.stride) +
                     N2_LOAD(&graph->n_upper) * graph->upper.stride;

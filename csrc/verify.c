@@ -15,6 +15,7 @@ struct verifier {
     const struct n2_graph *graph;
     const struct n2_store *store;
     const struct n2_space *space;
+    const struct n2_keys *keys;
     uint32_t n_nodes; /* as at the beginning */
     uint32_t *marks;  /* [n_nodes] number of the list that last held this node */
     uint32_t n_lists; /* checked so far, the current one included */
@@ -197,6 +198,45 @@ static void check_ids(struct verifier *v)
         v->wrong = "a count does not match the nodes";
 }
 
+/* Each key begins where the one before ends, none reaches beyond the bytes there are. */
+static void check_key_rows(struct verifier *v)
+{
+    struct n2_key key;
+    uint64_t n_bytes = 0;
+    for (uint32_t id = 0; v->keys->kind != N2_KEYS_NONE && id < v->store->n_ids && !v->wrong;
+         id++) {
+        if (n2_keys_key(v->keys, id, &key))
+            n_bytes += key.n;
+        else
+            v->wrong = "a key lies outside the keys";
+    }
+    if (!v->wrong && n_bytes != v->keys->n_bytes)
+        v->wrong = "a count does not match the keys";
+}
+
+/* Each id that was not deleted is found by its key, which so is no other's, and the slots in use
+ * are as many as they are counted. The caller has the add lock. */
+static void check_keys(struct verifier *v)
+{
+    const struct n2_store *store = v->store;
+    uint64_t n_used = 0;
+    check_key_rows(v);
+    for (uint32_t id = 0; v->keys->kind != N2_KEYS_NONE && id < store->n_ids && !v->wrong; id++) {
+        struct n2_key key;
+        if (n2_store_node(store, id) != N2_NONE && n2_keys_key(v->keys, id, &key) &&
+            n2_keys_find(v->keys, store, &key, NULL) != id)
+            v->wrong = "an id is not found by its key";
+    }
+    for (uint64_t slot = 0; slot < v->keys->n_slots && !v->wrong; slot++) {
+        uint32_t id = n2_keys_slot(v->keys, slot);
+        n_used += id != N2_NONE;
+        if (id != N2_NONE && id >= store->n_ids)
+            v->wrong = "a slot of the keys holds no id";
+    }
+    if (!v->wrong && n_used != v->keys->n_used)
+        v->wrong = "a count does not match the keys";
+}
+
 static void check_reach(struct verifier *v, struct n2_reach *reach)
 {
     uint32_t entry = n2_entry_point(v->graph->entry);
@@ -214,6 +254,7 @@ static int verify(struct n2_index *index, const volatile int32_t *cancel, const 
         .graph = &index->graph,
         .store = &index->store,
         .space = &index->space,
+        .keys = &index->keys,
         .n_nodes = N2_ACQUIRE(&index->store.n_nodes),
         .cancel = cancel,
     };
@@ -235,6 +276,7 @@ static int verify(struct n2_index *index, const volatile int32_t *cancel, const 
         check_sketches(&v);
         pthread_mutex_lock(&index->add);
         check_ids(&v);
+        check_keys(&v);
         pthread_mutex_unlock(&index->add);
         check_links(&v);
         check_reach(&v, &reach);

@@ -62,6 +62,50 @@ static int open_cursor(struct n2_cursor **cursor, struct n2_index *index, const 
     return n2_cursor_open(cursor, index, query, &o);
 }
 
+static int put(struct n2_index *index, int kind, const uint64_t *numbers, const void *text,
+               const uint32_t *lengths, const float *vectors, size_t n, uint64_t *n_vectors)
+{
+    struct n2_stats stats = {.size = sizeof(stats)};
+    int status = kind == N2_KEYS_U64 ? n2_put_u64(index, numbers, vectors, n, NULL)
+                                     : n2_put_bytes(index, text, lengths, vectors, n, NULL);
+    if (!status)
+        status = n2_get_stats(index, &stats);
+    *n_vectors = stats.n_vectors;
+    return status;
+}
+
+static int find(struct n2_index *index, int kind, uint64_t number, const void *text, size_t n, uint32_t *id)
+{
+    return kind == N2_KEYS_U64 ? n2_find_u64(index, number, id) : n2_find_bytes(index, text, n, id);
+}
+
+static int delete_key(struct n2_index *index, int kind, uint64_t number, const void *text, size_t n)
+{
+    return kind == N2_KEYS_U64 ? n2_delete_u64(index, number) : n2_delete_bytes(index, text, n);
+}
+
+// The keys of n results.
+static int numbers_of(struct n2_index *index, const struct n2_neighbor *found, size_t n, uint64_t *keys)
+{
+    int status = 0;
+    for (size_t i = 0; i < n && !status; i++)
+        status = n2_key_u64(index, found[i].id, &keys[i]);
+    return status;
+}
+
+// The same, one behind the other; they do not fit if the last one's end is beyond the room.
+static int texts_of(struct n2_index *index, const struct n2_neighbor *found, size_t n, unsigned char *buffer,
+                    size_t room, size_t *ends)
+{
+    int status = 0;
+    for (size_t i = 0, end = 0, length = 0; i < n && !status; i++) {
+        size_t left = end < room ? room - end : 0;
+        status = n2_key_bytes(index, found[i].id, left ? buffer + end : NULL, left, &length);
+        ends[i] = end += length;
+    }
+    return status;
+}
+
 // What a search is given stays on the caller's stack: C keeps no pointer and calls nothing back.
 #cgo noescape search
 #cgo nocallback search
@@ -83,6 +127,16 @@ static int open_cursor(struct n2_cursor **cursor, struct n2_index *index, const 
 #cgo nocallback n2_add
 #cgo noescape n2_update
 #cgo nocallback n2_update
+#cgo noescape put
+#cgo nocallback put
+#cgo noescape find
+#cgo nocallback find
+#cgo noescape delete_key
+#cgo nocallback delete_key
+#cgo noescape numbers_of
+#cgo nocallback numbers_of
+#cgo noescape texts_of
+#cgo nocallback texts_of
 */
 import "C"
 
@@ -105,7 +159,8 @@ var (
 	_ = [1]int{}[Heuristic-C.N2_HEURISTIC|Naive-C.N2_NAIVE]
 	_ = [1]int{}[HeuristicKeepPruned-C.N2_HEURISTIC_KEEP_PRUNED]
 	_ = [1]int{}[MergeSkip-C.N2_MERGE_SKIP|MergeLevel0-C.N2_MERGE_LEVEL0]
-	_ = [1]int{}[maxThreads-C.N2_MAX_THREADS]
+	_ = [1]int{}[maxThreads-C.N2_MAX_THREADS|maxKey-C.N2_MAX_KEY]
+	_ = [1]int{}[keysU64-C.N2_KEYS_U64|keysBytes-C.N2_KEYS_BYTES]
 	_ = [1]int{}[unsafe.Sizeof(int(0))-unsafe.Sizeof(C.size_t(0))]
 	_ = [1]int{}[unsafe.Sizeof(Neighbor{})-unsafe.Sizeof(cNeighbor{})]
 	_ = [1]int{}[unsafe.Offsetof(Neighbor{}.ID)-unsafe.Offsetof(cNeighbor{}.id)]
@@ -158,7 +213,7 @@ func ownCore(index *C.struct_n2_index) *core {
 }
 
 // newCore makes an index. The ints in o must fit an int32.
-func newCore(dim int, o *Options) (*core, error) {
+func newCore(dim int, o *Options, keys keyKind) (*core, error) {
 	options := C.struct_n2_options{
 		size:             C.sizeof_struct_n2_options,
 		metric:           C.int32_t(o.Metric),
@@ -167,6 +222,7 @@ func newCore(dim int, o *Options) (*core, error) {
 		navigation:       C.int32_t(o.Navigation),
 		sketch:           C.int32_t(o.Sketch),
 		store:            C.int32_t(o.Store),
+		keys:             C.int32_t(keys),
 		M:                C.int32_t(o.M),
 		max_m0:           C.int32_t(o.MaxM0),
 		ef_construction:  C.int32_t(o.EfConstruction),
@@ -228,6 +284,54 @@ func (c *core) delete(id uint32) error {
 	status := C.n2_delete(c.index, C.uint32_t(id))
 	runtime.KeepAlive(c)
 	return statusError(status)
+}
+
+// put returns how many vectors there are afterwards.
+func (c *core) put(kind keyKind, keys rawKeys, vs []float32) (int, error) {
+	var n C.uint64_t
+	status := C.put(c.index, C.int(kind), (*C.uint64_t)(unsafe.SliceData(keys.numbers)),
+		unsafe.Pointer(unsafe.StringData(keys.text)), (*C.uint32_t)(unsafe.SliceData(keys.lengths)),
+		cFloats(vs), C.size_t(len(keys.numbers)), &n)
+	runtime.KeepAlive(c)
+	return int(n), statusError(status)
+}
+
+func (c *core) find(kind keyKind, key rawKey) (uint32, error) {
+	var id C.uint32_t
+	status := C.find(c.index, C.int(kind), C.uint64_t(key.number),
+		unsafe.Pointer(unsafe.StringData(key.text)), C.size_t(len(key.text)), &id)
+	runtime.KeepAlive(c)
+	return uint32(id), statusError(status)
+}
+
+func (c *core) deleteKey(kind keyKind, key rawKey) error {
+	status := C.delete_key(c.index, C.int(kind), C.uint64_t(key.number),
+		unsafe.Pointer(unsafe.StringData(key.text)), C.size_t(len(key.text)))
+	runtime.KeepAlive(c)
+	return statusError(status)
+}
+
+// numbersOf sets numbers to the keys of what was found.
+func (c *core) numbersOf(found []Neighbor, numbers []uint64) error {
+	status := C.numbers_of(c.index, cNeighbors(found), C.size_t(len(found)), cWords(numbers))
+	runtime.KeepAlive(c)
+	return statusError(status)
+}
+
+// textsOf writes the keys to buffer, as far as they fit, and sets ends to where each one ends.
+func (c *core) textsOf(found []Neighbor, buffer []byte, ends []int) error {
+	status := C.texts_of(c.index, cNeighbors(found), C.size_t(len(found)),
+		(*C.uchar)(unsafe.SliceData(buffer)), C.size_t(len(buffer)), cSizes(ends))
+	runtime.KeepAlive(c)
+	return statusError(status)
+}
+
+// keys returns the kind of the keys.
+func (c *core) keys() keyKind {
+	s := C.struct_n2_stats{size: C.sizeof_struct_n2_stats}
+	C.n2_get_stats(c.index, &s)
+	runtime.KeepAlive(c)
+	return keyKind(s.keys)
 }
 
 func (c *core) search(dst []Neighbor, q []float32, o SearchOptions) (int, error) {
@@ -393,6 +497,7 @@ func (c *core) stats() Stats {
 		SketchBytes:     uint64(s.sketch_bytes),
 		LinkBytes:       uint64(s.link_bytes),
 		IDBytes:         uint64(s.id_bytes),
+		KeyBytes:        uint64(s.key_bytes),
 		ScratchBytes:    uint64(s.scratch_bytes),
 		MappedBytes:     uint64(s.mapped_bytes),
 		Threads:         int(s.threads),

@@ -29,6 +29,8 @@
 // vectors, added and built in the same order and with the same options, make the same file, byte for
 // byte, whatever the number of threads.
 //
+// A [Map] is an index whose vectors have keys, strings or integers.
+//
 // # Concurrency
 //
 // Every method may be called from any goroutine at any time, Close included. Searches run in
@@ -53,5 +55,6 @@
 // the environment, its library binds the program's first thread to a processor when the program
 // starts, and GOMAXPROCS becomes 1. The build tag n2_noopenmp leaves OpenMP out.
 //
-// Without cgo (CGO_ENABLED=0) the package compiles, but New, Load and Read return [ErrNoCgo].
+// Without cgo (CGO_ENABLED=0) the package compiles, but New, Load, Read and their likes for a Map return
+// [ErrNoCgo].
 package n2

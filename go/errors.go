@@ -16,7 +16,7 @@ var (
 	ErrNotFinite  = errors.New("n2: vector holds a NaN or an infinity")
 	ErrZeroVector = errors.New("n2: zero vector has no direction")
 	ErrMagnitude  = errors.New("n2: vector is too long or too short for float32 distances")
-	ErrNotFound   = errors.New("n2: no vector has this id")
+	ErrNotFound   = errors.New("n2: no vector has this id or key")
 	ErrOption     = errors.New("n2: option or argument outside its range")
 	ErrNoMemory   = errors.New("n2: out of memory")
 	ErrFull       = errors.New("n2: index is full")
@@ -24,6 +24,7 @@ var (
 	ErrTruncated  = errors.New("n2: file is truncated")
 	ErrVersion    = errors.New("n2: file needs a newer version of N2")
 	ErrCorrupt    = errors.New("n2: file or index is corrupt")
+	ErrKeyType    = errors.New("n2: keys are of another type")
 	ErrNoCgo      = errors.New("n2: built without cgo")
 )
 

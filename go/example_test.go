@@ -311,3 +311,63 @@ func ExampleRead() {
 	// Output:
 	// [{2 0} {1 18}]
 }
+
+func ExampleMap() {
+	m, err := n2.NewMap[string](2, &n2.Options{Metric: n2.L2})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	for key, v := range map[string][]float32{"here": {0, 0}, "near": {0, 1}, "far": {6, 8}} {
+		if err := m.Put(key, v); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if err := m.Put("far", []float32{60, 80}); err != nil { // in the old one's place
+		log.Fatal(err)
+	}
+
+	matches, err := m.Search([]float32{0, 0}, 3, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(matches)
+	fmt.Println(m.Delete("here"), m.Has("here"), m.Len())
+	// Output:
+	// [{here 0} {near 1} {far 10000}]
+	// <nil> false 2
+}
+
+func ExampleLoadMap() {
+	dir, err := os.MkdirTemp("", "n2")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "users.n2")
+
+	m, err := n2.NewMap[uint64](2, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	if err := m.PutBatch([]uint64{1001, 1002}, []float32{1, 0, 1, 1}); err != nil {
+		log.Fatal(err)
+	}
+	if err := m.Save(path); err != nil {
+		log.Fatal(err)
+	}
+
+	loaded, err := n2.LoadMap[uint64](path, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer loaded.Close()
+	v, err := loaded.Get(1002, nil)
+	fmt.Println(v, err)
+	_, err = n2.LoadMap[string](path, nil)
+	fmt.Println(errors.Is(err, n2.ErrKeyType))
+	// Output:
+	// [1 1] <nil>
+	// true
+}

@@ -36,14 +36,16 @@ type Index struct {
 }
 
 // New makes an empty index for vectors of dim coordinates, 1 to 65,535.
-func New(dim int, o *Options) (*Index, error) {
+func New(dim int, o *Options) (*Index, error) { return newKeyed(dim, o, keysNone) }
+
+func newKeyed(dim int, o *Options, keys keyKind) (*Index, error) {
 	if o == nil {
 		o = &Options{}
 	}
 	var c *core
 	err := ErrOption
 	if fitInt32(o.M, o.MaxM0, o.EfConstruction) {
-		c, err = newCore(max(dim, 0), o)
+		c, err = newCore(max(dim, 0), o, keys)
 	}
 	switch {
 	case err == ErrDimension:
@@ -178,15 +180,20 @@ func (x *Index) add(vs []float32, n int) (first uint32, err error) {
 // Vector returns the vector of that id, bit for bit as it was added or rounded ([Storage]), in the
 // memory of dst if its capacity is enough and otherwise in new memory.
 func (x *Index) Vector(id uint32, dst []float32) ([]float32, error) {
-	if err := x.valid(); err != nil {
-		return nil, wrap("vector", err)
+	err := x.valid()
+	if err == nil {
+		dst, err = x.vector(id, dst)
 	}
-	dst = slices.Grow(dst[:0], x.dim)[:x.dim]
-	err := x.reads.do(x.closing, func() error { return x.core.vector(id, dst) })
 	if err != nil {
 		return nil, wrap("vector", err)
 	}
 	return dst, nil
+}
+
+func (x *Index) vector(id uint32, dst []float32) ([]float32, error) {
+	dst = slices.Grow(dst[:0], x.dim)[:x.dim]
+	err := x.reads.do(x.closing, func() error { return x.core.vector(id, dst) })
+	return dst, err
 }
 
 // Len returns how many vectors there are, those deleted left out; 0 for a closed index.

@@ -42,6 +42,7 @@ type Stats struct {
 	SketchBytes  uint64 // for sketches of links; 0 without them
 	LinkBytes    uint64 // for the graph: links and levels
 	IDBytes      uint64 // for ids
+	KeyBytes     uint64 // for keys, of a [Map]
 	ScratchBytes uint64 // for searches, and for a build under way
 	MappedBytes  uint64 // of all but ScratchBytes, what is mapped from the file
 

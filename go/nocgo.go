@@ -9,14 +9,20 @@ package n2
 
 type core struct{}
 
-func newCore(int, *Options) (*core, error) { return nil, ErrNoCgo }
-func loadCore(string, bool) (*core, error) { return nil, ErrNoCgo }
+func newCore(int, *Options, keyKind) (*core, error) { return nil, ErrNoCgo }
+func loadCore(string, bool) (*core, error)          { return nil, ErrNoCgo }
 
 func (*core) free()                                                               {}
 func (*core) add([]float32, int) (uint32, error)                                  { return 0, ErrNoCgo }
 func (*core) addIndex(*core) (uint32, error)                                      { return 0, ErrNoCgo }
 func (*core) update(uint32, []float32) error                                      { return ErrNoCgo }
 func (*core) delete(uint32) error                                                 { return ErrNoCgo }
+func (*core) put(keyKind, rawKeys, []float32) (int, error)                        { return 0, ErrNoCgo }
+func (*core) find(keyKind, rawKey) (uint32, error)                                { return 0, ErrNoCgo }
+func (*core) deleteKey(keyKind, rawKey) error                                     { return ErrNoCgo }
+func (*core) numbersOf([]Neighbor, []uint64) error                                { return ErrNoCgo }
+func (*core) textsOf([]Neighbor, []byte, []int) error                             { return ErrNoCgo }
+func (*core) keys() keyKind                                                       { return keysNone }
 func (*core) search([]Neighbor, []float32, SearchOptions) (int, error)            { return 0, ErrNoCgo }
 func (*core) searchID([]Neighbor, uint32, SearchOptions) (int, error)             { return 0, ErrNoCgo }
 func (*core) searchBatch([]Neighbor, []int, []float32, int, SearchOptions) error  { return ErrNoCgo }

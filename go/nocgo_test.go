@@ -22,6 +22,15 @@ func TestWithoutCgo(t *testing.T) {
 	if _, err := n2.Read(strings.NewReader("words"), nil); !errors.Is(err, n2.ErrNoCgo) {
 		t.Errorf("Read gives %v", err)
 	}
+	if _, err := n2.NewMap[string](3, nil); !errors.Is(err, n2.ErrNoCgo) {
+		t.Errorf("NewMap gives %v", err)
+	}
+	if _, err := n2.LoadMap[int]("words.n2", nil); !errors.Is(err, n2.ErrNoCgo) {
+		t.Errorf("LoadMap gives %v", err)
+	}
+	if _, err := n2.ReadMap[int](strings.NewReader("words"), nil); !errors.Is(err, n2.ErrNoCgo) {
+		t.Errorf("ReadMap gives %v", err)
+	}
 	var x n2.Index
 	if _, err := x.Search(nil, 1, nil); !errors.Is(err, n2.ErrClosed) {
 		t.Errorf("Search gives %v", err)

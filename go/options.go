@@ -144,7 +144,7 @@ type Options struct {
 	Sketch Sketch
 	// Store defaults to [StoreFloat32].
 	Store Storage
-	// Seed chooses levels and the order of insertion. Zero is a seed like any other.
+	// Seed chooses levels, the order of insertion and the places of keys. Zero is a seed like any other.
 	Seed uint64
 }
 

@@ -34,7 +34,7 @@ func (x *Index) SearchInto(dst []Neighbor, q []float32, o *SearchOptions) (n int
 func (x *Index) SearchByID(id uint32, k int, o *SearchOptions) ([]Neighbor, error) {
 	dst, err := x.results(k)
 	if err == nil {
-		dst, err = x.read(dst, o, func(o SearchOptions) (int, error) { return x.core.searchID(dst, id, o) })
+		dst, err = x.searchID(dst, id, o)
 	}
 	return dst, wrap("search", err)
 }
@@ -57,6 +57,10 @@ func (x *Index) search(dst []Neighbor, q []float32, o *SearchOptions) ([]Neighbo
 		return nil, err
 	}
 	return x.read(dst, o, func(o SearchOptions) (int, error) { return x.core.search(dst, q, o) })
+}
+
+func (x *Index) searchID(dst []Neighbor, id uint32, o *SearchOptions) ([]Neighbor, error) {
+	return x.read(dst, o, func(o SearchOptions) (int, error) { return x.core.searchID(dst, id, o) })
 }
 
 func (x *Index) scan(dst []Neighbor, q []float32) ([]Neighbor, error) {

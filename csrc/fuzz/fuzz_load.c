@@ -23,12 +23,35 @@ static bool documented(int status)
     return status <= N2_OK && status >= N2_ERR_CANCELLED;
 }
 
+/* The key of an id, and the id of that key. */
+static void use_key(struct n2_index *index, int kind, uint32_t id)
+{
+    uint8_t bytes[256];
+    uint64_t number = 0;
+    size_t n = 0;
+    FUZZ_CHECK(documented(kind == N2_KEYS_U64 ? n2_key_u64(index, id, &number)
+                                              : n2_key_bytes(index, id, bytes, sizeof bytes, &n)));
+    n = n < sizeof bytes ? n : sizeof bytes;
+    FUZZ_CHECK(documented(kind == N2_KEYS_U64 ? n2_find_u64(index, number, &id)
+                                              : n2_find_bytes(index, bytes, n, &id)));
+}
+
+/* Adds two vectors, or puts them under some keys. */
+static int add(struct n2_index *index, int kind, const float *vectors)
+{
+    const uint64_t numbers[2] = {1, UINT64_MAX};
+    const uint32_t lengths[2] = {1, 3};
+    return kind == N2_KEYS_NONE  ? n2_add(index, vectors, 2, NULL)
+           : kind == N2_KEYS_U64 ? n2_put_u64(index, numbers, vectors, 2, NULL)
+                                 : n2_put_bytes(index, "1new", lengths, vectors, 2, NULL);
+}
+
 /* Every kind of reading; then what changes the index and saves it. */
 static void use(struct n2_index *index, bool verified)
 {
     struct n2_stats stats = {.size = sizeof stats};
     FUZZ_CHECK(n2_get_stats(index, &stats) == 0);
-    size_t dim = stats.dim, k = 7, n[2] = {0, 0};
+    size_t dim = stats.dim, n_ids = stats.n_vectors + stats.n_deleted, k = 7, n[2] = {0, 0};
     FUZZ_CHECK(dim >= 1 && dim <= N2_MAX_DIM && stats.n_pending <= stats.n_vectors);
     float *v = calloc(2 * dim, sizeof *v);
     struct n2_neighbor out[14];
@@ -36,12 +59,13 @@ static void use(struct n2_index *index, bool verified)
     for (size_t i = 0; i < 2 * dim; i++)
         v[i] = (float)(i % 5) - 1.5f;
     FUZZ_CHECK(n2_search(index, v, k, NULL, out, n) == 0);
-    FUZZ_CHECK(n[0] <= k && n[0] <= stats.n_vectors &&
-               (!verified || n[0] == k || n[0] == stats.n_vectors));
+    FUZZ_CHECK(n[0] <= k && n[0] <= n_ids && (!verified || n[0] == k || n[0] == stats.n_vectors));
     for (size_t i = 0; i < n[0]; i++)
-        FUZZ_CHECK(out[i].id < stats.n_vectors);
+        FUZZ_CHECK(out[i].id < n_ids);
     FUZZ_CHECK(n2_search_exact(index, v, 2, k, out, n) == 0);
-    for (uint64_t id = 0; id <= stats.n_vectors; id += 1 + stats.n_vectors / 5) {
+    for (uint64_t id = 0; id <= n_ids; id += 1 + n_ids / 5) {
+        if (stats.keys != N2_KEYS_NONE)
+            use_key(index, stats.keys, (uint32_t)id);
         FUZZ_CHECK(documented(n2_search_id(index, (uint32_t)id, k, NULL, out, n)));
         FUZZ_CHECK(documented(n2_vector(index, (uint32_t)id, v)));
     }
@@ -54,7 +78,7 @@ static void use(struct n2_index *index, bool verified)
     struct n2_build_options build;
     n2_build_options_init(&build);
     build.threads = 1;
-    int status = n2_add(index, v, 2, NULL);
+    int status = add(index, stats.keys, v);
     FUZZ_CHECK(documented(status) && (!verified || !status));
     status = n2_build(index, &build);
     FUZZ_CHECK(documented(status) && (!verified || !status));
@@ -204,13 +228,19 @@ size_t fuzz_seed(uint64_t seed, uint8_t *out, size_t capacity)
     options.metric = 1 + (int32_t)(seed % 3);
     options.M = 2 + (int32_t)(seed % 5);
     options.seed = seed;
+    options.keys = (int32_t)(seed / 3 % 3);
     size_t dim = 1 + seed % 7, n = seed * 17, size = 0;
     FUZZ_CHECK(n2_create(&index, dim, &options) == 0);
     for (size_t i = 0; i < n; i++) {
         float v[7];
         for (size_t j = 0; j < dim; j++)
             v[j] = (float)((i * 31 + j * 17 + i * i * (j + 3)) % 61) - 30.5f;
-        FUZZ_CHECK(n2_add(index, v, 1, NULL) == 0);
+        uint64_t key = i * 7;
+        const uint32_t length = (uint32_t)(i % 9);
+        FUZZ_CHECK((options.keys == N2_KEYS_NONE ? n2_add(index, v, 1, NULL)
+                    : options.keys == N2_KEYS_U64
+                        ? n2_put_u64(index, &key, v, 1, NULL)
+                        : n2_put_bytes(index, &key, &length, v, 1, NULL)) == 0);
         if (i == n * 3 / 4)
             FUZZ_CHECK(n2_build(index, NULL) == 0);
     }

@@ -180,6 +180,67 @@ static void test_look(void)
     n2_free(index);
 }
 
+static void test_keys(void)
+{
+    struct n2_options options = options_of(N2_L2);
+    struct n2_index *index = NULL;
+    const float v[DIM] = {1, 2, 3, 4};
+    const uint64_t key = 5;
+    const uint32_t length = 1;
+    uint64_t number = 77;
+    uint32_t id = 77;
+    size_t n = 77;
+    options.keys = N2_KEYS_U64;
+    REQUIRE_OK(n2_create(&index, DIM, &options));
+    CHECK_STATUS(N2_ERR_OPTION, n2_put_u64(NULL, &key, v, 1, &id));
+    CHECK_STATUS(N2_ERR_OPTION, n2_put_u64(index, NULL, v, 1, &id));
+    CHECK_STATUS(N2_ERR_OPTION, n2_put_u64(index, &key, NULL, 1, &id));
+    CHECK_STATUS(0, n2_put_u64(index, NULL, NULL, 0, NULL));
+    CHECK_STATUS(0, n2_put_u64(index, &key, v, 1, NULL));
+    CHECK_STATUS(N2_ERR_OPTION, n2_find_u64(NULL, key, &id));
+    CHECK_STATUS(N2_ERR_OPTION, n2_find_u64(index, key, NULL));
+    CHECK_STATUS(N2_ERR_NOT_FOUND, n2_find_u64(index, key + 1, &id));
+    CHECK_STATUS(N2_ERR_OPTION, n2_key_u64(NULL, 0, &number));
+    CHECK_STATUS(N2_ERR_OPTION, n2_key_u64(index, 0, NULL));
+    CHECK_STATUS(N2_ERR_NOT_FOUND, n2_key_u64(index, 1, &number));
+    CHECK_STATUS(N2_ERR_NOT_FOUND, n2_key_u64(index, UINT32_MAX, &number));
+    CHECK_STATUS(N2_ERR_OPTION, n2_delete_u64(NULL, key));
+    CHECK_STATUS(N2_ERR_NOT_FOUND, n2_delete_u64(index, key + 1));
+    n2_close(index);
+    CHECK_STATUS(N2_ERR_CLOSED, n2_put_u64(index, &key, v, 1, &id));
+    CHECK_STATUS(N2_ERR_CLOSED, n2_find_u64(index, key, &id));
+    CHECK_STATUS(N2_ERR_CLOSED, n2_key_u64(index, 0, &number));
+    CHECK_STATUS(N2_ERR_CLOSED, n2_delete_u64(index, key));
+    n2_free(index);
+
+    options.keys = N2_KEYS_BYTES;
+    REQUIRE_OK(n2_create(&index, DIM, &options));
+    CHECK_STATUS(N2_ERR_OPTION, n2_put_bytes(NULL, "k", &length, v, 1, &id));
+    CHECK_STATUS(N2_ERR_OPTION, n2_put_bytes(index, NULL, &length, v, 1, &id));
+    CHECK_STATUS(N2_ERR_OPTION, n2_put_bytes(index, "k", NULL, v, 1, &id));
+    CHECK_STATUS(N2_ERR_OPTION, n2_put_bytes(index, "k", &length, NULL, 1, &id));
+    CHECK_STATUS(0, n2_put_bytes(index, NULL, NULL, NULL, 0, NULL));
+    CHECK_STATUS(0, n2_put_bytes(index, "k", &length, v, 1, NULL));
+    CHECK_STATUS(N2_ERR_OPTION, n2_find_bytes(NULL, "k", 1, &id));
+    CHECK_STATUS(N2_ERR_OPTION, n2_find_bytes(index, NULL, 1, &id));
+    CHECK_STATUS(N2_ERR_OPTION, n2_find_bytes(index, "k", 1, NULL));
+    CHECK_STATUS(N2_ERR_NOT_FOUND, n2_find_bytes(index, NULL, 0, &id));
+    CHECK_STATUS(N2_ERR_OPTION, n2_key_bytes(NULL, 0, NULL, 0, &n));
+    CHECK_STATUS(N2_ERR_OPTION, n2_key_bytes(index, 0, NULL, 1, &n));
+    CHECK_STATUS(N2_ERR_OPTION, n2_key_bytes(index, 0, &number, 8, NULL));
+    CHECK_STATUS(N2_ERR_NOT_FOUND, n2_key_bytes(index, 1, &number, 8, &n));
+    CHECK_STATUS(N2_ERR_OPTION, n2_delete_bytes(NULL, "k", 1));
+    CHECK_STATUS(N2_ERR_OPTION, n2_delete_bytes(index, NULL, 1));
+    CHECK_STATUS(N2_ERR_NOT_FOUND, n2_delete_bytes(index, NULL, 0));
+    n2_close(index);
+    CHECK_STATUS(N2_ERR_CLOSED, n2_put_bytes(index, "k", &length, v, 1, &id));
+    CHECK_STATUS(N2_ERR_CLOSED, n2_find_bytes(index, "k", 1, &id));
+    CHECK_STATUS(N2_ERR_CLOSED, n2_key_bytes(index, 0, &number, 8, &n));
+    CHECK_STATUS(N2_ERR_CLOSED, n2_delete_bytes(index, "k", 1));
+    CHECK(id == 77 && n == 77 && number == 77);
+    n2_free(index);
+}
+
 static void test_files(void)
 {
     struct n2_index *index = small(), *loaded = NULL;
@@ -294,6 +355,7 @@ static const struct test_case cases[] = {
     {"cursor", test_cursor},
     {"search_options", test_search_options},
     {"look", test_look},
+    {"keys", test_keys},
     {"files", test_files},
     {"closed", test_closed},
     {"closed_others", test_closed_others},

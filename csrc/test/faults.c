@@ -35,6 +35,7 @@ struct trial {
     bool build;     /* the first N vectors are built before the action */
     bool pending;   /* MORE vectors wait */
     bool read_only; /* one scene serves for all faults */
+    int keys;
 };
 
 /* What an action works on. */
@@ -54,13 +55,14 @@ static bool scene_make(struct scene *scene, const struct trial *trial)
     scene->options.M = 3;
     scene->options.ef_construction = 20;
     scene->options.merging = trial->merging;
+    scene->options.keys = trial->keys;
     scene->vectors = data_make(&rng, N + MORE, DIM, DATA_NORMAL, 10);
     scene->index = index_make(&scene->options, DIM, scene->vectors, N, trial->build ? 2 : -1);
     scene->path = temp_path("fault");
     if (!scene->index)
         return false;
     if (trial->pending)
-        CHECK_STATUS(0, n2_add(scene->index, scene->vectors + N * DIM, MORE, NULL));
+        CHECK_STATUS(0, put_named(scene->index, N, scene->vectors + N * DIM, MORE));
     scene->before = index_bytes(scene->index);
     return scene->before.data != NULL;
 }
@@ -109,6 +111,44 @@ static void each_fault(struct trial trial)
     scene_free(&scene);
 }
 
+/* Some are new, some replace others; the table of keys grows. */
+static int act_put(struct scene *scene)
+{
+    struct n2_stats stats = {.size = sizeof stats};
+    int status = put_named(scene->index, N / 2, scene->vectors, N + MORE);
+    CHECK_STATUS(0, n2_get_stats(scene->index, &stats));
+    CHECK(stats.n_vectors == (status ? N : N / 2 + N + MORE));
+    return status;
+}
+
+/* As many as need more memory. */
+static int act_put_many(struct scene *scene)
+{
+    const size_t n = 20000;
+    uint64_t *keys = must_alloc(n, sizeof *keys);
+    float *vectors = must_alloc(n * DIM, sizeof *vectors);
+    for (size_t i = 0; i < n; i++) {
+        keys[i] = i + 1000;
+        vectors[i * DIM] = (float)i;
+    }
+    int status = n2_put_u64(scene->index, keys, vectors, n, NULL);
+    free(keys);
+    free(vectors);
+    return status;
+}
+
+static void test_put(void)
+{
+    for (int keys = N2_KEYS_U64; keys <= N2_KEYS_BYTES; keys++)
+        each_fault((struct trial){.act = act_put,
+                                  .metric = N2_L2,
+                                  .merging = N2_MERGE_SKIP,
+                                  .build = true,
+                                  .keys = keys});
+    each_fault((struct trial){
+        .act = act_put_many, .metric = N2_L2, .merging = N2_MERGE_SKIP, .keys = N2_KEYS_U64});
+}
+
 static int act_create(struct scene *scene)
 {
     struct n2_index *index = NULL;
@@ -120,8 +160,12 @@ static int act_create(struct scene *scene)
 
 static void test_create(void)
 {
-    each_fault((struct trial){
-        .act = act_create, .metric = N2_L2, .merging = N2_MERGE_SKIP, .read_only = true});
+    for (int keys = N2_KEYS_NONE; keys <= N2_KEYS_BYTES; keys++)
+        each_fault((struct trial){.act = act_create,
+                                  .metric = N2_L2,
+                                  .merging = N2_MERGE_SKIP,
+                                  .read_only = true,
+                                  .keys = keys});
 }
 
 static int act_add(struct scene *scene)
@@ -307,7 +351,7 @@ static int act_load(struct scene *scene)
     int status = n2_load(&loaded, scene->path, &options);
     CHECK((status == 0) == (loaded != NULL));
     if (!status) /* the fault may still be to come */
-        status = n2_add(loaded, scene->vectors, 10, NULL);
+        status = put_named(loaded, N / 2, scene->vectors, N);
     if (!status)
         status = build_on(loaded, 2);
     if (!status)
@@ -318,7 +362,7 @@ static int act_load(struct scene *scene)
 
 static void test_load(void)
 {
-    for (int way = 0; way < 4; way++) {
+    for (int way = 0; way < 6; way++) {
         no_map = way & 1;
         verify = way & 2;
         each_fault((struct trial){.act = act_load,
@@ -326,7 +370,8 @@ static void test_load(void)
                                   .merging = N2_MERGE_SKIP,
                                   .build = true,
                                   .pending = true,
-                                  .read_only = true});
+                                  .read_only = true,
+                                  .keys = way % 3});
     }
 }
 
@@ -358,7 +403,8 @@ static void test_stream(void)
                                   .merging = N2_MERGE_SKIP,
                                   .build = true,
                                   .pending = true,
-                                  .read_only = true});
+                                  .read_only = true,
+                                  .keys = N2_KEYS_BYTES});
     }
 }
 
@@ -381,8 +427,8 @@ static void test_verify(void)
 
 static const struct test_case cases[] = {
     {"create", test_create}, {"add", test_add},       {"add_index", test_add_index},
-    {"build", test_build},   {"search", test_search}, {"cursor", test_cursor},
-    {"save", test_save},     {"load", test_load},     {"stream", test_stream},
-    {"verify", test_verify},
+    {"put", test_put},       {"build", test_build},   {"search", test_search},
+    {"cursor", test_cursor}, {"save", test_save},     {"load", test_load},
+    {"stream", test_stream}, {"verify", test_verify},
 };
 TEST_MAIN(cases)

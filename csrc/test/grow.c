@@ -51,11 +51,11 @@ static bool raised(int status)
     return true;
 }
 
-/* Adds all, raising the limit when memory is refused; then nothing may have been added. */
-static void add_all(struct n2_index *index, const float *vectors, size_t n)
+/* Adds or puts all, raising the limit when memory is refused; then nothing may have been added. */
+static void add_all(struct n2_index *index, size_t name, const float *vectors, size_t n)
 {
     int status;
-    while (raised(status = n2_add(index, vectors, n, NULL)))
+    while (raised(status = put_named(index, name, vectors, n)))
         CHECK_SOUND(index);
     CHECK_STATUS(0, status);
 }
@@ -82,7 +82,7 @@ static void check_growth(struct n2_options options, bool map, uint64_t *rng)
         REQUIRE(index != NULL);
         for (size_t part = 0; part < n_parts; part++) {
             size_t begin = n * part / n_parts, end = n * (part + 1) / n_parts;
-            add_all(index, vectors + begin * DIM, end - begin);
+            add_all(index, begin, vectors + begin * DIM, end - begin);
             if (part % 3 == 1)
                 build_all(index);
             if (map && part == 2) {
@@ -123,7 +123,10 @@ static void test_growth(void)
     options = small_options(N2_DOT);
     options.merging = N2_MERGE_LEVEL0;
     check_growth(options, false, &rng);
-    check_growth(small_options(N2_ANGULAR), true, &rng);
+    options = small_options(N2_ANGULAR);
+    check_growth(options, true, &rng);
+    for (options.keys = N2_KEYS_U64; options.keys <= N2_KEYS_BYTES; options.keys++)
+        check_growth(options, options.keys == N2_KEYS_BYTES, &rng);
 }
 
 /* Columns move between the steps of a build. */
@@ -140,7 +143,7 @@ static void test_growth_amid_build(void)
             atomic_store(&limit, limited ? FIRST_LIMIT : 0);
             struct n2_index *index = index_make(&options, DIM, vectors, 0, -1);
             REQUIRE(index != NULL);
-            add_all(index, vectors, n);
+            add_all(index, 0, vectors, n);
             struct n2_build *build = NULL;
             int status;
             while (raised(status = n2_build_begin(&build, index, NULL)))
@@ -149,14 +152,14 @@ static void test_growth_amid_build(void)
             uint64_t done = 0, total = 1, added = 0;
             for (size_t step = 0; done < total; step++) {
                 if (added < n_more) {
-                    add_all(index, vectors + (n + added) * DIM, 50);
+                    add_all(index, n + added, vectors + (n + added) * DIM, 50);
                     added += 50;
                 }
                 if (!CHECK_STATUS(0, n2_build_step(build, &done, &total)))
                     break;
             }
             n2_build_end(build);
-            add_all(index, vectors + (n + added) * DIM, n_more - added);
+            add_all(index, n + added, vectors + (n + added) * DIM, n_more - added);
             build_all(index);
             CHECK_SOUND(index);
             bytes[limited] = index_bytes(index);
@@ -205,7 +208,8 @@ static void *crowd_grow(void *argument)
 {
     struct crowd *crowd = argument;
     for (size_t round = 0; round < crowd->rounds; round++) {
-        add_all(crowd->index, crowd->vectors + rng_below(&crowd->rng, crowd->n - 200) * DIM, 200);
+        add_all(crowd->index, 0, crowd->vectors + rng_below(&crowd->rng, crowd->n - 200) * DIM,
+                200);
         if (round % 4 == 0) /* nothing but duplicates: the build ends alone in the index */
             build_all(crowd->index);
     }
@@ -269,7 +273,7 @@ static void test_crowd(void)
         REQUIRE(!pthread_create(&threads[i], NULL, crowd_search, &crowds[i]));
     }
     for (size_t round = 0; round < 20; round++) /* each addition that does not fit shuts the gate */
-        add_all(index, vectors + rng_below(&rng, n - 500) * DIM, 500);
+        add_all(index, 0, vectors + rng_below(&rng, n - 500) * DIM, 500);
     for (size_t i = 0; i < SEARCHERS; i++)
         pthread_join(threads[i], NULL);
     pthread_barrier_destroy(&barrier);

@@ -18,9 +18,10 @@ static struct bytes sample(uint64_t *rng, size_t n, size_t pending)
     float *vectors = data_make(rng, n + pending, DIM, DATA_NORMAL, 10);
     struct n2_options options = options_of(1 + (int)rng_below(rng, 3));
     options.M = 4;
+    options.keys = (int32_t)rng_below(rng, 3);
     struct n2_index *index = index_make(&options, DIM, vectors, n, 1);
     struct bytes bytes = {NULL, 0};
-    if (index && CHECK_STATUS(0, n2_add(index, vectors + n * DIM, pending, NULL)))
+    if (index && CHECK_STATUS(0, put_named(index, n, vectors + n * DIM, pending)))
         bytes = index_bytes(index);
     n2_free(index);
     free(vectors);
@@ -79,6 +80,21 @@ static void walk(struct n2_index *index, bool sound, const struct n2_stats *stat
     free(ids);
 }
 
+/* The key of an id, and the id of that key. */
+static void use_key(struct n2_index *index, int kind, uint32_t id)
+{
+    unsigned char bytes[KEY_ROOM];
+    uint64_t number = 0;
+    size_t n = 0;
+    int status = kind == N2_KEYS_U64 ? n2_key_u64(index, id, &number)
+                                     : n2_key_bytes(index, id, bytes, sizeof bytes, &n);
+    CHECKF(status == 0 || status == N2_ERR_CORRUPT, "key: %s", n2_status_text(status));
+    n = n < sizeof bytes ? n : sizeof bytes;
+    status =
+        kind == N2_KEYS_U64 ? n2_find_u64(index, number, &id) : n2_find_bytes(index, bytes, n, &id);
+    CHECKF(status == 0 || status == N2_ERR_NOT_FOUND, "find: %s", n2_status_text(status));
+}
+
 /* Everything that reads an index. Unless it is sound, its payload may be anything, and results may
  * be fewer: an id that is gone cannot be found. */
 static void use(struct n2_index *index, bool sound, uint64_t *rng)
@@ -86,7 +102,7 @@ static void use(struct n2_index *index, bool sound, uint64_t *rng)
     struct n2_stats stats = {.size = sizeof stats};
     if (!CHECK_STATUS(0, n2_get_stats(index, &stats)) || !CHECK(stats.dim == DIM))
         return;
-    const size_t n = stats.n_vectors, k = 12;
+    const size_t n = stats.n_vectors, n_ids = n + stats.n_deleted, k = 12;
     float query[2 * DIM] = {1, -2, 3, 0, 0.5f, 0, 0, 1};
     struct n2_neighbor out[24];
     struct n2_search_options options;
@@ -98,7 +114,7 @@ static void use(struct n2_index *index, bool sound, uint64_t *rng)
         CHECKF(counts[0] <= k && (!sound || counts[0] == (k < n ? k : n)), "%zu results of %zu",
                counts[0], n);
         for (size_t i = 0; i < counts[0]; i++)
-            CHECK(out[i].id < n + stats.n_deleted);
+            CHECK(out[i].id < n_ids);
         int status = n2_search_id(index, (uint32_t)rng_below(rng, n + 1), k, &options, out, counts);
         CHECKF(status == 0 || status == N2_ERR_NOT_FOUND || status == N2_ERR_NOT_FINITE ||
                    status == N2_ERR_MAGNITUDE || status == N2_ERR_ZERO_VECTOR ||
@@ -112,6 +128,8 @@ static void use(struct n2_index *index, bool sound, uint64_t *rng)
         int status = n2_vector(index, id, query);
         CHECK(status == 0 || status == N2_ERR_NOT_FOUND || status == N2_ERR_CORRUPT);
     }
+    for (uint32_t id = 0; stats.keys != N2_KEYS_NONE && id < n_ids; id += 5)
+        use_key(index, stats.keys, id);
     uint64_t *degrees = must_alloc((N2_MAX_LEVEL + 1) * ((size_t)stats.max_m0 + 1), 8);
     CHECK_STATUS(0, n2_degrees(index, degrees, NULL));
     free(degrees);
@@ -140,8 +158,8 @@ static void change(struct n2_index *index, bool sound, bool crafted, uint64_t *r
     const char *path = temp_path("laundered");
     const float more[2 * DIM] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
     struct n2_index *again = NULL;
-    int status = n2_add(index, more, 2, NULL);
-    CHECKF(status == 0 || (!sound && status == N2_ERR_CORRUPT), "n2_add: %s",
+    int status = put_named(index, 1000, more, 2);
+    CHECKF(status == 0 || (!sound && status == N2_ERR_CORRUPT), "add or put: %s",
            n2_status_text(status));
     status = build_on(index, 1 + (int)rng_below(rng, 2));
     CHECKF(status == 0 || (!sound && status == N2_ERR_CORRUPT), "n2_build: %s",

@@ -188,12 +188,47 @@ int build_on(struct n2_index *index, int threads)
     return n2_build(index, &options);
 }
 
+uint64_t key_number(size_t name)
+{
+    return name % 3 ? name : name << 32; /* some alike in their lower halves */
+}
+
+size_t key_bytes(size_t name, unsigned char out[KEY_ROOM])
+{
+    size_t n = name % 100 == 99 ? 2000 + name % 2000 : 0;
+    memset(out, 'k', n);
+    for (size_t rest = name; rest > 0; rest /= 250) /* any bytes, 0 among them */
+        out[n++] = (unsigned char)(rest % 250);
+    return n;
+}
+
+int put_named(struct n2_index *index, size_t name, const float *vectors, size_t n)
+{
+    struct n2_stats stats = {.size = sizeof stats};
+    int status = n2_get_stats(index, &stats);
+    if (status || stats.keys == N2_KEYS_NONE)
+        return status ? status : n2_add(index, vectors, n, NULL);
+    uint64_t *numbers = must_alloc(n, sizeof *numbers);
+    uint32_t *lengths = must_alloc(n, sizeof *lengths);
+    unsigned char *bytes = must_alloc(n, KEY_ROOM);
+    for (size_t i = 0, at = 0; i < n; at += lengths[i], i++) {
+        numbers[i] = key_number(name + i);
+        lengths[i] = (uint32_t)key_bytes(name + i, bytes + at);
+    }
+    status = stats.keys == N2_KEYS_U64 ? n2_put_u64(index, numbers, vectors, n, NULL)
+                                       : n2_put_bytes(index, bytes, lengths, vectors, n, NULL);
+    free(numbers);
+    free(lengths);
+    free(bytes);
+    return status;
+}
+
 struct n2_index *index_make(const struct n2_options *options, size_t dim, const float *vectors,
                             size_t n, int threads)
 {
     struct n2_index *index = NULL;
     bool ok = CHECK_STATUS(0, n2_create(&index, dim, options)) &&
-              CHECK_STATUS(0, n2_add(index, vectors, n, NULL)) &&
+              CHECK_STATUS(0, put_named(index, 0, vectors, n)) &&
               (threads < 0 || CHECK_STATUS(0, build_on(index, threads)));
     if (ok)
         return index;

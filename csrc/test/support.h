@@ -73,11 +73,22 @@ int stream_out(struct n2_index *index, size_t piece, struct bytes *bytes);
 int stream_in(struct n2_index **index, const unsigned char *data, size_t n, size_t piece,
               bool verify, size_t *used);
 
+#define KEY_ROOM 4100 /* bytes of a key in the tests */
+
 /* Options with the given metric, all else default. */
 struct n2_options options_of(int metric); /* with sketches wherever there are codes */
 
-/* Creates an index, adds, builds on `threads`; threads < 0: does not build. NULL after a check
- * has failed. */
+/* The key that tests give to their `name`-th vector: a number, or bytes, of which there are none,
+ * few or, of every hundredth, some thousands. Returns how many. */
+uint64_t key_number(size_t name);
+size_t key_bytes(size_t name, unsigned char out[KEY_ROOM]);
+
+/* Puts vectors[n][dim] under the keys of the names from `name` on, of the index's kind; without
+ * keys, adds them. */
+int put_named(struct n2_index *index, size_t name, const float *vectors, size_t n);
+
+/* Creates an index, puts from name 0 on, builds on `threads`; threads < 0: does not build.
+ * NULL after a check has failed. */
 struct n2_index *index_make(const struct n2_options *options, size_t dim, const float *vectors,
                             size_t n, int threads);
 

@@ -69,8 +69,8 @@ $(eval $(call runs,threads,50,build steps threads))
 $(eval $(call runs,asan,40,$(filter-out recall,$(TESTS)) grow late))
 $(eval $(call runs,faults,100,faults))
 $(eval $(call runs,tsan,100,threads,$(TSAN)))
-$(eval $(call runs,tsan,30,steps build search stream grow late,$(TSAN)))
-$(eval $(call runs,threads,2,api calls kernels search graph build steps file rot alloc,$(VALGRIND),-valgrind))
+$(eval $(call runs,tsan,30,steps build search stream keys grow late,$(TSAN)))
+$(eval $(call runs,threads,2,api calls kernels search graph build steps file keys rot alloc,$(VALGRIND),-valgrind))
 $(eval $(call runs,arm64,5,kernels api search build steps file,$(QEMU)))
 
 # Saved files and search results of several builds are the same, byte for byte.
@@ -86,7 +86,7 @@ C_RUNS += run-install
 
 # Fuzz targets: the corpus and mutations of valid inputs; then the fuzzer itself.
 FUZZ_SECONDS ?= 20
-FUZZ_TARGETS := load ops
+FUZZ_TARGETS := load ops keys
 
 .PHONY: $(FUZZ_TARGETS:%=run-replay-%) $(FUZZ_TARGETS:%=run-fuzz-%)
 $(FUZZ_TARGETS:%=run-replay-%): run-replay-%: build/asan/fuzz-%
