@@ -175,7 +175,7 @@ static void step(struct world *w, uint8_t byte)
     if (byte % 8) /* a build of nothing cannot be cancelled */
         FUZZ_CHECK(status == 0 && done <= total);
     else
-        FUZZ_CHECK(status == N2_ERR_CANCELLED || (status == 0 && total == 0));
+        FUZZ_CHECK(status == N2_ERR_CANCELLED || (status == 0 && done == total));
     if (status || done == total || byte % 8 == 1) {
         n2_build_end(w->build);
         w->build = NULL;

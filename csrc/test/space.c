@@ -1036,7 +1036,7 @@ static void test_rotten(void)
         struct filed *f = filed_make(metrics[m], m == 1 ? 70 : 11, &rng);
         REQUIRE(f->bytes.data != NULL);
         unsigned char *copy = must_alloc(f->bytes.n, 1);
-        for (int section = N2_SECTION_MEANS; section < N2_N_SECTIONS; section++) {
+        for (int section = N2_SECTION_MEANS; section <= N2_SECTION_SKETCHES; section++) {
             const struct n2_section *s = &f->header.sections[section];
             for (int rot = 0; rot < N_ROTS; rot++) {
                 memcpy(copy, f->bytes.data, f->bytes.n);
@@ -1051,7 +1051,7 @@ static void test_rotten(void)
         }
         for (size_t i = test_scale(15, 5); i--;) { /* all of them at once, in part */
             memcpy(copy, f->bytes.data, f->bytes.n);
-            for (int section = N2_SECTION_MEANS; section < N2_N_SECTIONS; section++) {
+            for (int section = N2_SECTION_MEANS; section <= N2_SECTION_SKETCHES; section++) {
                 const struct n2_section *s = &f->header.sections[section];
                 size_t from = rng_below(&rng, s->bytes / 8) * 4;
                 overwrite(copy + s->offset + from, s->bytes - from,
@@ -1096,9 +1096,11 @@ static void test_header(void)
         unsigned char *copy = must_alloc(f->bytes.n, 1);
         memcpy(copy, f->bytes.data, f->bytes.n);
         for (size_t at = offsetof(struct n2_header, n_axes);
-             at < offsetof(struct n2_header, sections); at += 4) {
+             at < offsetof(struct n2_header, n_key_bytes); at += 4) {
             if (at == offsetof(struct n2_header, n_sections))
                 at = offsetof(struct n2_header, sketch);
+            if (at == offsetof(struct n2_header, n_live)) /* of ids and keys: see rot.c */
+                at = offsetof(struct n2_header, tuning);
             bool tuning = at >= offsetof(struct n2_header, tuning); /* long: some numbers only */
             for (size_t i = 0; i < (tuning ? 3 : n_floats + n_words); i++) {
                 size_t pick = tuning ? rng_below(&rng, n_floats + n_words) : i;
