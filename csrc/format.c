@@ -120,6 +120,7 @@ void n2_format_header(struct n2_index *index, struct n2_header *h)
         .first_pending = graph->first_pending,
         .n_linked = graph->n_linked,
         .n_gone = graph->n_gone,
+        .n_changed = graph->n_changed,
         .n_rows = graph->n_rows,
         .n_upper = graph->n_upper,
         .entry_height = n2_entry_height(graph->entry),
@@ -178,8 +179,8 @@ static bool counts_hold(const struct n2_header *h)
     return entry_holds && h->n_nodes <= N2_MAX_VECTORS && h->n_ids <= N2_MAX_VECTORS &&
            h->n_live <= h->n_ids && h->n_rows <= h->n_nodes && h->first_pending <= h->n_claimed &&
            h->n_claimed <= h->n_nodes && h->n_dead <= h->n_claimed && h->settled <= 1 &&
-           h->reserved == 0 && (uint64_t)h->n_linked + h->n_gone <= h->n_nodes &&
-           on_levels == h->n_linked && h->n_upper <= (uint64_t)N2_MAX_LEVEL * h->n_nodes;
+           (uint64_t)h->n_linked + h->n_gone <= h->n_nodes && on_levels == h->n_linked &&
+           h->n_upper <= (uint64_t)N2_MAX_LEVEL * h->n_nodes;
 }
 
 /* Whether what is said of keys can be: every id that was not deleted has a slot. */

@@ -363,24 +363,15 @@ static bool is_covered(const struct n2_view *view, uint64_t candidate, const uin
     return false;
 }
 
-static float length_of(const struct n2_view *view, uint32_t node, struct n2_scratch *scratch)
-{
-    struct n2_probe probe;
-    n2_view_probe_node(view, node, scratch->centre, &probe);
-    return probe.length;
-}
-
-size_t n2_hnsw_select(const struct n2_view *view, int32_t selection, uint64_t *candidates,
-                      size_t n_kept, size_t n, size_t M, struct n2_scratch *scratch)
+size_t n2_hnsw_select(const struct n2_view *view, int32_t selection, uint64_t *candidates, size_t n,
+                      size_t M, struct n2_scratch *scratch)
 {
     if (selection == N2_NAIVE)
         return n2_min(n, M);
     if (selection == N2_HEURISTIC_KEEP_PRUNED && n <= M)
         return n;
-    size_t n_taken = n_kept;
-    for (size_t i = 0; i < n_kept && view->store->metric == N2_DOT; i++)
-        scratch->lengths[i] = length_of(view, n2_entry_node(candidates[i]), scratch);
-    for (size_t i = n_kept; i < n && n_taken < M; i++) {
+    size_t n_taken = 0;
+    for (size_t i = 0; i < n && n_taken < M; i++) {
         uint64_t candidate = candidates[i];
         if (is_covered(view, candidate, candidates, n_taken, scratch, &scratch->lengths[n_taken]))
             continue;

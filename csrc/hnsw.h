@@ -43,12 +43,12 @@ N2_INLINE struct n2_queue *n2_hnsw_found(const struct n2_view *view, struct n2_s
     return view->picky ? &scratch->found : &scratch->queue;
 }
 
-/* SELECT-NEIGHBORS (Algorithms 3 and 4): of candidates[n], chooses at most M and moves them to the
- * front; returns their number. The first n_kept <= M are taken as they are, the others stand
- * ascending by distance to one centre. The heuristic takes a candidate unless one taken before is
- * at least as near to it as the centre is. Equal distances count as nearer: so copies of one vector
- * do not fill each other's lists. Uses scratch->centre and lengths. */
-size_t n2_hnsw_select(const struct n2_view *view, int32_t selection, uint64_t *candidates,
-                      size_t n_kept, size_t n, size_t M, struct n2_scratch *scratch);
+/* SELECT-NEIGHBORS (Algorithms 3 and 4): of candidates[n], ascending by distance to one centre,
+ * chooses at most M and moves them to the front; returns their number. The heuristic takes a
+ * candidate unless one taken before is at least as near to it as the centre is. Equal distances
+ * count as nearer: so copies of one vector do not fill each other's lists. Uses scratch->centre and
+ * lengths. */
+size_t n2_hnsw_select(const struct n2_view *view, int32_t selection, uint64_t *candidates, size_t n,
+                      size_t M, struct n2_scratch *scratch);
 
 #endif

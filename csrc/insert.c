@@ -80,7 +80,7 @@ static void find(void *context, size_t begin, size_t end, int worker)
             search_level(in, &probe, start, l, scratch);
             uint64_t *entries = scratch->queue.entries;
             start = entries[0];
-            size_t n = n2_hnsw_select(&in->view, in->selection, entries, 0, scratch->queue.size,
+            size_t n = n2_hnsw_select(&in->view, in->selection, entries, scratch->queue.size,
                                       graph->M, scratch);
             for (size_t j = 0; j < n; j++)
                 picked_row(in, member, l)[j] = n2_entry_node(entries[j]);
@@ -181,7 +181,7 @@ static void select_neighbours(void *context, size_t begin, size_t end, int worke
                member->n_found * sizeof(uint64_t));
         add_mates(in, i, &probe, scratch);
         size_t n =
-            n2_hnsw_select(&in->view, in->selection0, queue->entries, 0, queue->size, M, scratch);
+            n2_hnsw_select(&in->view, in->selection0, queue->entries, queue->size, M, scratch);
         for (size_t j = 0; j < n; j++)
             in->picked0[i * M + j] = n2_entry_node(queue->entries[j]);
         member->n_picked0 = (uint32_t)n;

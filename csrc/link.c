@@ -53,10 +53,9 @@ void n2_link_put(const struct n2_inserter *in, uint32_t node, uint32_t place, ui
     N2_RELEASE(n2_graph_links0(in->graph, node) + place, link);
 }
 
-void n2_link_choose(struct n2_inserter *in, uint32_t node, uint32_t level, size_t n,
-                    struct n2_scratch *scratch)
+void n2_link_choose(const struct n2_inserter *in, uint32_t node, uint32_t level, int32_t selection,
+                    size_t n, size_t m, struct n2_scratch *scratch)
 {
-    uint32_t m = level ? in->graph->M : in->graph->M0;
     uint32_t *nodes = scratch->nodes;
     struct n2_probe probe;
     n2_view_probe_node(&in->view, node, scratch->query, &probe);
@@ -65,8 +64,7 @@ void n2_link_choose(struct n2_inserter *in, uint32_t node, uint32_t level, size_
     n2_queue_clear(queue, (struct n2_beam){.width = n2_max(n, 1)});
     for (size_t i = 0; i < n; i++)
         n2_queue_insert(queue, n2_entry(scratch->keys[i], nodes[i]));
-    n = n2_hnsw_select(&in->view, level ? in->selection : in->selection0, queue->entries, 0, n, m,
-                       scratch);
+    n = n2_hnsw_select(&in->view, selection, queue->entries, n, m, scratch);
     for (size_t i = 0; i < n; i++)
         nodes[i] = n2_entry_node(queue->entries[i]);
     n2_link_write(in, node, level, nodes, n);
@@ -80,7 +78,8 @@ static void select_anew(struct n2_inserter *in, uint32_t node, uint32_t level, u
     size_t n = n2_hnsw_links(&in->view, node, level, scratch->nodes);
     if (more != N2_NONE)
         scratch->nodes[n++] = more;
-    n2_link_choose(in, node, level, n, scratch);
+    n2_link_choose(in, node, level, level ? in->selection : in->selection0, n,
+                   level ? in->graph->M : in->graph->M0, scratch);
     if (level == 0)
         memset(n2_slack_slots(&in->slack, node), 0, in->slack.room * sizeof(uint32_t));
 }
@@ -203,6 +202,7 @@ static void raise_heights(struct n2_inserter *in)
         N2_RELEASE(n2_graph_height(graph, member->node), (uint8_t)height);
         N2_STORE(&graph->n_level[member->level], graph->n_level[member->level] + 1);
         N2_STORE(&graph->n_linked, graph->n_linked + 1);
+        graph->n_changed++;
         if (height > n2_entry_height(entry))
             entry = (uint64_t)height << 32 | member->node;
     }

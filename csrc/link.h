@@ -16,8 +16,8 @@ void n2_link_write(const struct n2_inserter *inserter, uint32_t node, uint32_t l
 /* Puts one link into a node's row on level 0. */
 void n2_link_put(const struct n2_inserter *inserter, uint32_t node, uint32_t place, uint32_t link);
 
-/* Selects a node's links on a level among scratch->nodes[n] and writes its row. */
-void n2_link_choose(struct n2_inserter *inserter, uint32_t node, uint32_t level, size_t n,
-                    struct n2_scratch *scratch);
+/* Selects at most m of a node's links on a level among scratch->nodes[n], and writes its row. */
+void n2_link_choose(const struct n2_inserter *inserter, uint32_t node, uint32_t level,
+                    int32_t selection, size_t n, size_t m, struct n2_scratch *scratch);
 
 #endif

@@ -66,6 +66,7 @@ static int make_index(struct n2_index **result, const struct n2_header *h)
     graph->first_pending = h->first_pending;
     graph->n_linked = h->n_linked;
     graph->n_gone = h->n_gone;
+    graph->n_changed = h->n_changed;
     graph->n_dead = h->n_dead;
     graph->n_claimed = h->n_claimed;
     graph->n_rows = h->n_rows;

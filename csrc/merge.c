@@ -30,7 +30,7 @@ static void merge_node(struct n2_inserter *in, const struct n2_graph *second, ui
         n += n2_hnsw_links(&other, node, 0, nodes + n);
     n = n2_visited_filter(&scratch->visited, nodes, n, nodes); /* each once */
     n2_visited_clear(&scratch->visited);
-    n2_link_choose(in, node, 0, n, scratch);
+    n2_link_choose(in, node, 0, in->selection0, n, in->graph->M0, scratch);
 }
 
 static void merge(void *context, size_t begin, size_t end, int worker)

@@ -298,16 +298,16 @@ N2_API void n2_build_options_init(struct n2_build_options *options);
  * left for the next build. One build runs at a time on an index: a second one waits for its turn.
  * A build that fails or is cancelled leaves the index as before. `options` may be NULL.
  * The first build, and later ones when the index has grown fourfold or its codes no longer fit,
- * train codes on a sample (enum n2_navigation). A build that adds a quarter to what is linked, 800
- * vectors at least, also measures which search gives which recall, on some of the new vectors
- * before they are linked or on queries
- * that were given: see n2_search_options. Time grows as n log n for n new vectors, and each
- * build looks once at all links on level 0. Memory beside the index: 2 max_m0 + 30 bytes a new
- * vector, 8 bytes for every vector there is, the old rows of those whose links change, and up to 64
- * MiB. `progress` must not build or close the index: it would wait for itself. Returns 0, or
- * N2_ERR_OPTION, N2_ERR_FULL (more than 2^32 - 2 lists above level 0), N2_ERR_NOT_FINITE,
- * N2_ERR_ZERO_VECTOR or N2_ERR_MAGNITUDE (a query), N2_ERR_NO_MEMORY, N2_ERR_CANCELLED,
- * N2_ERR_CORRUPT (a loaded index whose file does not match its checksums), N2_ERR_CLOSED. */
+ * train codes on a sample (enum n2_navigation). A build of 800 vectors at least, after which a
+ * quarter of all have come or gone since, also measures which search gives which recall, on some of
+ * the new vectors before they are linked or on queries that were given: see n2_search_options. Time
+ * grows as n log n for n new vectors, and each build looks once at all links on level 0. Memory
+ * beside the index: 2 max_m0 + 30 bytes a new vector, 8 bytes for every vector there is, the old
+ * rows of those whose links change, and up to 64 MiB. `progress` must not build or close the index:
+ * it would wait for itself. Returns 0, or N2_ERR_OPTION, N2_ERR_FULL (more than 2^32 - 2 lists
+ * above level 0), N2_ERR_NOT_FINITE, N2_ERR_ZERO_VECTOR or N2_ERR_MAGNITUDE (a query),
+ * N2_ERR_NO_MEMORY, N2_ERR_CANCELLED, N2_ERR_CORRUPT (a loaded index whose file does not match its
+ * checksums), N2_ERR_CLOSED. */
 N2_API int n2_build(struct n2_index *index, const struct n2_build_options *options);
 
 /* Builds, then copies what is left, without the places of vectors that were deleted or replaced, to

@@ -240,8 +240,10 @@ static int finish(struct n2_build *build)
             *space = build->trained;
             build->trained = old; /* to be released with the build */
         }
-        if (build->n_held > 0)
+        if (build->n_held > 0) {
             index->tuning = build->tuning;
+            index->graph.n_changed = 0;
+        }
         if (build->shrink != 0)
             space->shrink = build->shrink;
         n2_gate_open(&index->gate);

@@ -15,7 +15,7 @@
 #define MOST_MEASURED 400000000 /* distances of the exact search */
 #define NEAREST 100             /* true neighbours of a query */
 #define AMONG 400               /* nearest codes, among which they are looked for */
-#define RETUNE 4                /* tune again when a quarter has been added */
+#define RETUNE 4                /* tune again when as many as a quarter have come or gone */
 #define FOUND_ALL 0.996f        /* larger steps would find no more */
 #define FEWER 5                 /* so many times fewer queries for the largest k */
 #define GROUP 4                 /* queries that share one reading of the codes */
@@ -259,7 +259,7 @@ size_t n2_tune_queries(struct n2_build *build)
     size_t n = n2_min(MOST_MEASURED / n2_max(n_after, 1), n_after / NODES_A_QUERY);
     n = n2_min(n2_min(n2_max(n, LEAST_QUERIES), N2_TUNE_QUERIES), build->inserter.most);
     if (n2_pass_space(build)->growth <= 0 || build->n_new / 4 < n ||
-        (!build->retrains && n_after - n_after / RETUNE < index->tuning.n_linked))
+        (!build->retrains && index->graph.n_changed + build->n_new < n_after / RETUNE))
         return 0;
     return n;
 }

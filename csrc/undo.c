@@ -18,6 +18,7 @@ int n2_undo_init(struct n2_undo *undo, struct n2_graph *graph, uint32_t n_nodes)
         .n_rows = graph->n_rows,
         .n_upper = graph->n_upper,
         .n_linked = graph->n_linked,
+        .n_changed = graph->n_changed,
         .settled = graph->settled,
     };
     memcpy(undo->before.n_level, graph->n_level, sizeof(graph->n_level));
@@ -113,6 +114,7 @@ void n2_undo_restore(struct n2_undo *undo)
     N2_STORE(&graph->n_linked, before->n_linked);
     for (int l = 0; l <= N2_MAX_LEVEL; l++)
         N2_STORE(&graph->n_level[l], before->n_level[l]);
+    graph->n_changed = before->n_changed;
     graph->settled = before->settled;
     N2_RELEASE(&graph->entry, before->entry);
 }

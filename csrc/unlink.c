@@ -75,41 +75,24 @@ static size_t look_behind(const struct n2_unlink *u, uint32_t node, uint32_t lev
     return n2_min(n, most);
 }
 
-/* Writes a row of a node anew: the first n_kept of scratch->nodes[n], and n_lost more of them. */
-static void choose(const struct n2_unlink *u, uint32_t node, uint32_t level, size_t n_kept,
-                   size_t n_lost, size_t n, struct n2_scratch *scratch)
-{
-    const struct n2_inserter *in = u->in;
-    uint32_t *nodes = scratch->nodes;
-    uint64_t *entries = scratch->queue.entries;
-    struct n2_probe probe;
-    n2_view_probe_node(&in->view, node, scratch->query, &probe);
-    n2_view_keys(&in->view, &probe, nodes + n_kept, n - n_kept, scratch->keys);
-    n2_queue_clear(&scratch->queue, (struct n2_beam){.width = n2_max(n, 1)});
-    for (size_t i = n_kept; i < n; i++)
-        n2_queue_insert(&scratch->queue, n2_entry(scratch->keys[i - n_kept], nodes[i]));
-    memmove(entries + n_kept, entries, (n - n_kept) * sizeof(*entries));
-    for (size_t i = 0; i < n_kept; i++)
-        entries[i] = n2_entry(0, nodes[i]);
-    n = n2_hnsw_select(&in->view, level ? in->selection : in->selection0, entries, n_kept, n,
-                       n_kept + n_lost, scratch);
-    for (size_t i = 0; i < n; i++)
-        nodes[i] = n2_entry_node(entries[i]);
-    n2_link_write(in, node, level, nodes, n);
-}
-
-/* Replaces the links of a node on a level that lead to doomed nodes. */
+/* Replaces the links of a node on a level that lead to doomed nodes. The row is chosen anew among
+ * what is left of it and what lies behind the doomed, and keeps its length, or becomes full where
+ * rows should be: to keep what was left and choose a few more, or to choose no more than the
+ * heuristic alone would, led to less, time after time. */
 static void mend(const struct n2_unlink *u, uint32_t node, uint32_t level,
                  struct n2_scratch *scratch)
 {
+    const struct n2_inserter *in = u->in;
     uint32_t doomed[MOST_PASSED];
     size_t n_doomed = 0;
-    size_t n_links = n2_hnsw_links(&u->in->view, node, level, scratch->nodes);
+    size_t n_links = n2_hnsw_links(&in->view, node, level, scratch->nodes);
     size_t n_kept = divide(u, scratch->nodes, n_links, doomed, &n_doomed);
     if (n_kept == n_links)
         return;
     size_t n = look_behind(u, node, level, n_kept, doomed, n_doomed, scratch->queue_room, scratch);
-    choose(u, node, level, n_kept, n_links - n_kept, n, scratch);
+    int32_t selection = in->selection == N2_NAIVE ? N2_NAIVE : N2_HEURISTIC_KEEP_PRUNED;
+    bool fills = level == 0 && in->selection0 == N2_HEURISTIC_KEEP_PRUNED;
+    n2_link_choose(in, node, level, selection, n, fills ? in->graph->M0 : n_links, scratch);
 }
 
 static void mend_rows(void *context, size_t begin, size_t end, int worker)
@@ -156,6 +139,7 @@ void n2_unlink_finish(struct n2_unlink *u, struct n2_graph *graph)
         N2_STORE(&graph->n_level[level], graph->n_level[level] - 1);
     }
     N2_STORE(&graph->n_linked, graph->n_linked - u->n_doomed);
+    graph->n_changed += u->n_doomed;
     N2_STORE(&graph->n_gone, graph->n_gone + u->n_doomed);
     N2_STORE(&graph->n_dead, graph->n_dead - u->n_doomed);
     if (is_doomed(u, n2_entry_point(graph->entry)))

@@ -14,8 +14,8 @@ import (
 // at a time on an index; a second one waits for its turn.
 //
 // The first build, and later ones when the index has grown fourfold or its codes no longer fit, train
-// codes on a sample of the vectors (see [Navigation]). A build that adds a quarter to what is linked,
-// 800 vectors at least, also measures which search gives which recall, on some of the new vectors
+// codes on a sample of the vectors (see [Navigation]). A build of 800 vectors at least, after
+// which a quarter of all have come or gone since, also measures which search gives which recall, on some of the new vectors
 // before they are linked: so searches can be asked for recall.
 //
 // The same vectors, built with the same options, give the same graph, whatever the number of
