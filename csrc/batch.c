@@ -45,6 +45,19 @@ static int search_all(void *argument)
     return b->status;
 }
 
+static int check_ids(const struct batch *b)
+{
+    struct n2_slot *slot = n2_gate_enter(&b->index->gate); /* not closed during a call */
+    const struct n2_store *store = &b->index->store;
+    uint32_t n_ids = N2_ACQUIRE(&store->n_ids);
+    int status = N2_OK;
+    for (size_t i = 0; i < b->n && !status; i++)
+        if (b->ids[i] >= n_ids || n2_store_entry(store, b->ids[i]).node == N2_NONE)
+            status = N2_ERR_NOT_FOUND;
+    n2_gate_leave(&b->index->gate, slot);
+    return status;
+}
+
 /* All that can be wrong with a batch, before any search. */
 static int check(const struct batch *b)
 {
@@ -53,11 +66,7 @@ static int check(const struct batch *b)
         return N2_ERR_OPTION;
     if (b->queries)
         return n2_store_check_all(&b->index->store, b->queries, b->n);
-    uint32_t n_ids = N2_ACQUIRE(&b->index->store.n_ids);
-    for (size_t i = 0; i < b->n; i++)
-        if (b->ids[i] >= n_ids || n2_store_entry(&b->index->store, b->ids[i]).node == N2_NONE)
-            return N2_ERR_NOT_FOUND;
-    return N2_OK;
+    return check_ids(b);
 }
 
 static int run(struct batch *b)
@@ -126,24 +135,25 @@ static void prepare(struct group *g, const struct n2_store *store, const float *
     }
 }
 
-/* Scans the nodes that there are now, a block at a time: between two blocks the gate may be shut,
- * so that nobody waits for a whole scan. Sets *again if duplicates were attached meanwhile. */
+/* Scans the nodes that there are at its beginning, a block at a time: between two blocks the gate
+ * may be shut, so that nobody waits for a whole scan. Where nodes were renumbered or duplicates
+ * attached meanwhile it ends, and sets *again. */
 static int scan_group(struct n2_index *index, struct group *g, bool *again)
 {
-    uint32_t n_nodes = N2_ACQUIRE(&index->store.n_nodes), n_attached = 0;
-    uint32_t n_moves = N2_ACQUIRE(&index->store.n_moves);
+    struct n2_view view = {.n_nodes = 1};
+    uint32_t n_attached = 0;
     *again = false;
-    for (uint32_t from = 0; from < n_nodes; from += N2_SCAN_BLOCK) {
+    for (uint32_t from = 0; from < view.n_nodes && !*again; from += N2_SCAN_BLOCK) {
         struct n2_slot *slot = n2_gate_enter(&index->gate);
         if (!slot)
             return N2_ERR_CLOSED;
-        struct n2_view view;
-        n2_index_view(index, &view);
-        view.n_nodes = n_nodes;
-        view.n_moves = n_moves;
-        *again |= from > 0 && n_attached != N2_LOAD(&index->graph.n_attached);
-        n_attached = N2_LOAD(&index->graph.n_attached);
-        n2_scan_block(&view, from, g->scans, g->n);
+        if (from == 0) {
+            n2_index_view(index, &view);
+            n_attached = N2_LOAD(&index->graph.n_attached);
+        }
+        *again = n_attached != N2_LOAD(&index->graph.n_attached);
+        if (!*again)
+            n2_scan_block(&view, from, g->scans, g->n);
         n2_gate_leave(&index->gate, slot);
     }
     return N2_OK;

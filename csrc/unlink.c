@@ -8,9 +8,7 @@
 
 #define ROWS_A_STEP 65536
 #define GRAIN 64
-#define MOST_PASSED                                                                                \
-    256 /* doomed nodes that the search for other links passes through, for a row                  \
-         */
+#define MOST_PASSED 256 /* doomed nodes that are passed through for a row */
 
 static bool is_doomed(const struct n2_unlink *u, uint32_t node)
 {

@@ -558,6 +558,55 @@ static void test_mutual(void)
     }
 }
 
+/* Exact searches, which take their nodes a block at a time, while an index shrinks and grows. */
+static void *search_exactly(void *argument)
+{
+    struct worker *worker = argument;
+    for (size_t round = 0; round < worker->rounds; round++) {
+        float query[DIM];
+        struct n2_neighbor out[10];
+        size_t n = 0;
+        vector_of((uint32_t)round % 100, query);
+        CHECK_STATUS(0, n2_search_exact(worker->index, query, 1, 10, out, &n));
+        CHECK(n == 10);
+        CHECK_RESULTS(N2_L2, out, n, 1u << 16);
+        uint32_t id = 0;
+        CHECK_STATUS(0, n2_search_batch_id(worker->index, &id, 1, 10, NULL, out, &n));
+    }
+    return NULL;
+}
+
+static void test_shrinking(void)
+{
+    enum { SEARCHERS = 6, KEPT = 20 };
+    pthread_t threads[SEARCHERS];
+    struct worker workers[SEARCHERS];
+    const uint32_t n_more = 600;
+    struct n2_index *index = make_named(KEPT, true);
+    REQUIRE(index != NULL);
+    for (size_t i = 0; i < SEARCHERS; i++) {
+        workers[i] = (struct worker){.index = index, .rounds = test_scale(20000, 1000)};
+        REQUIRE(!pthread_create(&threads[i], NULL, search_exactly, &workers[i]));
+    }
+    for (size_t round = 0; round < test_scale(40, 4); round++) {
+        uint32_t first = 0;
+        for (uint32_t i = 0; i < n_more; i++) {
+            float vector[DIM];
+            uint32_t id = 0;
+            vector_of(200000 + i, vector);
+            CHECK_STATUS(0, n2_add(index, vector, 1, &id));
+            first = i == 0 ? id : first;
+        }
+        for (uint32_t i = 0; i < n_more; i++)
+            CHECK_STATUS(0, n2_delete(index, first + i));
+        CHECK_STATUS(0, n2_compact(index, NULL));
+    }
+    for (size_t i = 0; i < SEARCHERS; i++)
+        pthread_join(threads[i], NULL);
+    CHECK_SOUND(index);
+    n2_free(index);
+}
+
 static const struct test_case cases[] = {
     {"all_at_once", test_all_at_once},
     {"changes", test_changes},
@@ -566,5 +615,6 @@ static const struct test_case cases[] = {
     {"many_searchers", test_many_searchers},
     {"builds_in_turn", test_builds_in_turn},
     {"mutual", test_mutual},
+    {"shrinking", test_shrinking},
 };
 TEST_MAIN(cases)
