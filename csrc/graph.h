@@ -34,6 +34,7 @@ struct n2_graph {
     uint32_t n_dead;     /* of those, nodes without ids that are not gone */
     uint32_t n_level[N2_MAX_LEVEL + 1]; /* linked nodes whose highest level is l */
     uint32_t n_changed; /* nodes that were linked or unlinked since recall was measured (tune.h) */
+    uint32_t n_loose;   /* nodes that n2_link linked since */
     bool settled; /* no build has changed it since repair.h made every linked node reachable */
 };
 

@@ -290,6 +290,8 @@ struct n2_build_options {
     int32_t compact; /* not 0: when all is linked, the memory of deleted and replaced vectors, and
                         of duplicates, is given back, see n2_compact. A build does so by itself when
                         more than half of the memory is theirs */
+    size_t most;     /* not 0: links so many of the pending vectors at most, the oldest ones, and
+                        leaves what takes a look at the whole graph to another build: see n2_link */
 };
 
 N2_API void n2_build_options_init(struct n2_build_options *options);
@@ -317,6 +319,18 @@ N2_API int n2_build(struct n2_index *index, const struct n2_build_options *optio
  * each million vectors. Memory beside the index: as much as is left, and 4 bytes a vector. Returns
  * as n2_build; after a failure of the copying the index is as built. */
 N2_API int n2_compact(struct n2_index *index, const struct n2_build_options *options);
+
+/* Links at most `most` of the pending vectors, the oldest ones, on the calling thread: a build in
+ * small change, whose time does not grow with the index. It leaves to the next whole build to look
+ * for nodes that no link leads to, or does so itself when an eighth of the index was linked in this
+ * way; likewise to take deleted ones out of the graph, or when they are a sixteenth of it. Returns
+ * 0, N2_ERR_OPTION (NULL, 0) or as n2_build. */
+N2_API int n2_link(struct n2_index *index, size_t most);
+
+/* How many pending vectors it is time to link, 0 for none: so many that to scan them would cost
+ * searches about a tenth of their time, or enough to measure recall by, where that is due. It
+ * depends on what is in the index alone. Constant time. Returns 0 also for a closed index. */
+N2_API size_t n2_link_due(struct n2_index *index);
 
 /* A build, step by step, for callers that wait, cancel and report in their own way. */
 struct n2_build; /* opaque */

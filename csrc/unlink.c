@@ -137,7 +137,7 @@ void n2_unlink_finish(struct n2_unlink *u, struct n2_graph *graph)
         N2_STORE(&graph->n_level[level], graph->n_level[level] - 1);
     }
     N2_STORE(&graph->n_linked, graph->n_linked - u->n_doomed);
-    graph->n_changed += u->n_doomed;
+    N2_STORE(&graph->n_changed, graph->n_changed + u->n_doomed);
     N2_STORE(&graph->n_gone, graph->n_gone + u->n_doomed);
     N2_STORE(&graph->n_dead, graph->n_dead - u->n_doomed);
     if (is_doomed(u, n2_entry_point(graph->entry)))

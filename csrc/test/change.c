@@ -206,7 +206,9 @@ static void run_model(int metric, int navigation, int merging)
         delete (index, &model, &rng, rng_below(&rng, round % 20 == 19 ? 2000 : 60));
         update(index, &model, &rng, rng_below(&rng, 40));
         compare(index, &model, &rng, &n_true, &n_found);
-        if (rng_below(&rng, 2)) {
+        if (rng_below(&rng, 3) == 0) {
+            CHECK_STATUS(0, n2_link(index, 1 + rng_below(&rng, 100)));
+        } else if (rng_below(&rng, 2)) {
             bool compact = rng_below(&rng, 3) == 0;
             struct n2_build_options build;
             struct n2_stats stats = {.size = sizeof(stats)};

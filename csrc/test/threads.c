@@ -153,6 +153,14 @@ static bool do_build(struct worker *w, size_t round)
     return status == 0;
 }
 
+static bool do_link(struct worker *w, size_t round)
+{
+    size_t due = n2_link_due(w->index);
+    int status = n2_link(w->index, round % 2 || due == 0 ? 1 + round % 50 : due);
+    CHECKF(fine(status) || status == N2_ERR_CANCELLED, "n2_link: %s", n2_status_text(status));
+    return status == 0;
+}
+
 /* A build by steps, given up half-way every other time. */
 static bool do_steps(struct worker *w, size_t round)
 {
@@ -305,7 +313,7 @@ static void test_changes(void)
         {do_change, 3, changes},          {do_search, 2, test_scale(800, 100)},
         {do_build, 2, test_scale(20, 5)}, {do_steps, 1, test_scale(20, 5)},
         {do_save, 1, test_scale(20, 5)},  {do_look, 1, test_scale(60, 12)},
-        {do_walk, 2, test_scale(20, 5)},
+        {do_walk, 2, test_scale(20, 5)},  {do_link, 1, test_scale(60, 12)},
     };
     struct n2_index *index = make_named(300, true);
     REQUIRE(index != NULL);
@@ -376,9 +384,9 @@ static void test_close(void)
     static struct start starts[MAX_THREADS];
     static pthread_t threads[MAX_THREADS];
     const struct job jobs[] = {
-        {do_add, 1, 1000},   {do_search, 4, 1000}, {do_build, 1, 1000},
-        {do_steps, 1, 1000}, {do_save, 1, 1000},   {do_stream, 2, 1000},
-        {do_look, 1, 1000},  {do_change, 1, 1000}, {do_walk, 2, 1000},
+        {do_add, 1, 1000},  {do_search, 4, 1000}, {do_build, 1, 1000}, {do_steps, 1, 1000},
+        {do_save, 1, 1000}, {do_stream, 2, 1000}, {do_look, 1, 1000},  {do_change, 1, 1000},
+        {do_walk, 2, 1000}, {do_link, 1, 1000},
     };
     size_t rounds = test_scale(12, 2);
     for (size_t round = 0; round < rounds; round++) {
