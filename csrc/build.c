@@ -29,6 +29,12 @@
 #define DEAD_SHARE 16 /* n2_link unlinks when more than 1 / 16 of the graph is dead */
 #define GRAIN 16      /* new nodes for each thread at least */
 
+/* How many dead nodes n2_link leaves in a graph. */
+static size_t dead_room(size_t n_linked)
+{
+    return n2_max(LEAST_DUE, n_linked / DEAD_SHARE);
+}
+
 /* Makes n_claimed the nodes that a build has claimed. Those that an earlier one had, and did not
  * link, may have lost their ids meanwhile. The caller has the add lock. */
 static void claim(struct n2_index *index, uint32_t n_claimed)
@@ -242,7 +248,7 @@ static int survey(struct n2_build *build)
     N2_STORE(&index->last_threads, build->n_threads);
     n2_pass_aim(build, graph, NULL);
     uint32_t n_dead = N2_LOAD(&graph->n_dead);
-    if (n_dead > (build->most ? graph->n_linked / DEAD_SHARE : 0))
+    if (n_dead > (build->most ? dead_room(graph->n_linked) : 0))
         status = n2_unlink_open(&build->unlink, &build->inserter);
     if (build->unlink.n_doomed == 0)
         return status ? status : prepare(build);
@@ -494,7 +500,6 @@ int n2_compact(struct n2_index *index, const struct n2_build_options *options)
     return n2_build(index, &compacting);
 }
 
-/* Vectors that are pending, as n2_link_due counts them. */
 static size_t due(const struct n2_index *index)
 {
     const struct n2_graph *graph = &index->graph;
@@ -508,7 +513,9 @@ static size_t due(const struct n2_index *index)
         if (n2_tune_is_due(index, n_pending))
             most = n2_max(most, 4 * N2_TUNE_QUERIES); /* of which a quarter is measured by */
     }
-    return n_pending < most ? 0 : most;
+    if (N2_LOAD(&graph->n_dead) > dead_room(n_linked))
+        return n2_max(n_pending, 1);
+    return n_pending < most ? 0 : n_pending;
 }
 
 size_t n2_link_due(struct n2_index *index)

@@ -327,9 +327,10 @@ N2_API int n2_compact(struct n2_index *index, const struct n2_build_options *opt
  * 0, N2_ERR_OPTION (NULL, 0) or as n2_build. */
 N2_API int n2_link(struct n2_index *index, size_t most);
 
-/* How many pending vectors it is time to link, 0 for none: so many that to scan them would cost
- * searches about a tenth of their time, or enough to measure recall by, where that is due. It
- * depends on what is in the index alone. Constant time. Returns 0 also for a closed index. */
+/* How many pending vectors n2_link should link now: 0, or all, when they are so many that to scan
+ * them costs searches about a tenth of their time, and enough to measure recall by, where that is
+ * due; at least 1 when it should take deleted ones out. It depends on what is in the index alone.
+ * Constant time. Returns 0 also for a closed index. */
 N2_API size_t n2_link_due(struct n2_index *index);
 
 /* A build, step by step, for callers that wait, cancel and report in their own way. */
@@ -487,9 +488,11 @@ struct n2_stats {
     uint64_t n_pending;      /* of those, not yet built */
     uint64_t n_duplicates;   /* of those, built as equal, bit for bit, to an earlier one */
     uint64_t n_deleted;      /* ids that were deleted */
-    uint64_t n_dead;  /* nodes in the graph that the next build takes out: deleted, or replaced
-                         by an update */
-    uint64_t n_nodes; /* places that take memory: of these vectors, dead or given up */
+    uint64_t n_dead;     /* nodes in the graph that the next build takes out: deleted, or replaced
+                            by an update */
+    uint64_t n_nodes;    /* places that take memory: of these vectors, dead or given up */
+    uint64_t n_repaired; /* links to dead nodes that builds replaced, and bytes that */
+    uint64_t given_back_bytes; /* compactions gave back, since n2_create or n2_load */
     int32_t metric, selection, merging, navigation, sketch, store, keys, M, max_m0, ef_construction;
     uint32_t code_axes; /* bytes of a code that carry information; 0: walks compare the vectors */
     double level_multiplier;

@@ -87,6 +87,7 @@ static void mend(const struct n2_unlink *u, uint32_t node, uint32_t level,
     size_t n_kept = divide(u, scratch->nodes, n_links, doomed, &n_doomed);
     if (n_kept == n_links)
         return;
+    N2_FETCH_ADD(&in->graph->n_repaired, n_links - n_kept);
     size_t n = look_behind(u, node, level, n_kept, doomed, n_doomed, scratch->queue_room, scratch);
     int32_t selection = in->selection == N2_NAIVE ? N2_NAIVE : N2_HEURISTIC_KEEP_PRUNED;
     bool fills = level == 0 && in->selection0 == N2_HEURISTIC_KEEP_PRUNED;

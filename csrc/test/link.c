@@ -128,9 +128,10 @@ static void test_dead(void)
     CHECK(stats_of(index).n_dead == 100 && stats_of(index).n_pending == 0);
     for (uint32_t id = 100; id < 200; id++)
         CHECK_STATUS(0, n2_update(index, id, vectors + id * DIM));
-    CHECK(stats_of(index).n_dead == 200);
+    CHECK(stats_of(index).n_dead == 200 && n2_link_due(index) == 100);
     CHECK_STATUS(0, n2_link(index, 10));
     CHECK(stats_of(index).n_dead == 0 && stats_of(index).n_pending == 90);
+    CHECK(stats_of(index).n_repaired >= 200 && n2_link_due(index) == 0);
     CHECK_SOUND(index);
     CHECK_STATUS(0, n2_link(index, 90));
     CHECK(recall(index, vectors + n * DIM) >= 0.95);
