@@ -232,7 +232,7 @@ N2_API int n2_update(struct n2_index *index, uint32_t id, const float *vector);
  * kind; so who loads a file looks at n2_stats.keys.
  *
  * A key takes constant time. Those that look for one wait for each other and for adds; now and then
- * a put makes the table of keys anew, for which they wait too: 20 to 160 ms were measured at a
+ * a put makes the table of keys anew, for which they wait too: 20 to 230 ms were measured at a
  * million vectors. Searches and n2_key_* do not wait for that.
  * --------------------------------------------------------------------------------------------- */
 
