@@ -142,6 +142,7 @@ static int make_codes(void *argument)
         .team = build->team,
         .buffers = buffers,
         .n_nodes = build->n_nodes,
+        .n_reserved = n2_index_reserved(index, build->n_nodes),
         .queries = build->queries,
         .n_queries = build->n_queries,
         .seed = index->seed,
