@@ -50,6 +50,20 @@ static void claim(struct n2_index *index, uint32_t n_claimed)
     N2_STORE(&graph->n_claimed, n_claimed);
 }
 
+/* Where the `most` oldest pending nodes end, behind all that an earlier build has claimed or given
+ * a row: those it may have linked, in any order. Under the add lock. */
+static uint32_t oldest_end(const struct n2_index *index, size_t most)
+{
+    const struct n2_graph *graph = &index->graph;
+    uint32_t node = graph->first_pending, least = n2_max(graph->n_claimed, graph->n_rows);
+    for (size_t n = 0; node < index->store.n_nodes; node++) {
+        n += *n2_graph_height(graph, node) == 0;
+        if (n > most && node >= least)
+            break;
+    }
+    return node;
+}
+
 /* Lists the pending nodes and sets *n_before to where the nodes linked before end. */
 static int list_pending(struct n2_build *build, uint32_t *n_before)
 {
@@ -236,8 +250,8 @@ static int survey(struct n2_build *build)
     pthread_mutex_lock(&index->add);
     build->n_claimed = index->graph.n_claimed;
     build->n_nodes = index->store.n_nodes;
-    if (build->most && build->n_nodes - graph->first_pending > build->most)
-        build->n_nodes = graph->first_pending + (uint32_t)build->most;
+    if (build->most)
+        build->n_nodes = oldest_end(index, build->most);
     claim(index, build->n_nodes);
     pthread_mutex_unlock(&index->add);
     n2_levels_init(&build->levels, graph->M, index->level_multiplier, index->seed);

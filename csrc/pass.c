@@ -30,6 +30,7 @@ void n2_pass_aim(struct n2_build *build, struct n2_graph *graph, struct n2_undo 
                  .graph = graph,
                  .kernels = n2_kernels(),
                  .sketched = sketched && space->sketches.base,
+                 .n_ids = N2_ACQUIRE(&index->store.n_ids),
                  .n_nodes = build->n_nodes,
                  .n_rows = build->n_nodes},
         .graph = graph,

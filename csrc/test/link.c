@@ -96,16 +96,45 @@ static void test_oldest(void)
     CHECK(stats_of(index).n_pending == 1000);
     for (uint32_t id = 500; id < 900; id++) /* pending */
         CHECK_STATUS(0, n2_delete(index, id));
-    CHECK_STATUS(0, n2_link(index, 100)); /* whose places were given up */
-    CHECK(stats_of(index).n_pending == 600);
+    CHECK_STATUS(0, n2_link(index, 100)); /* behind those whose places were given up */
+    CHECK(stats_of(index).n_pending == 500);
     CHECK_STATUS(0, n2_link(index, 350));
-    CHECK(stats_of(index).n_pending == 550);
+    CHECK(stats_of(index).n_pending == 150);
     CHECK_SOUND(index);
     CHECK_STATUS(0, n2_link(index, SIZE_MAX));
     CHECK(stats_of(index).n_pending == 0);
     CHECK_STATUS(0, n2_link(index, 1)); /* there is none */
     CHECK_SOUND(index);
     CHECK(recall(index, vectors + n * DIM) >= 0.95);
+    CHECK_STATUS(0, build_on(index, 2));
+    CHECK_SOUND(index);
+    n2_free(index);
+    free(vectors);
+}
+
+/* An index that was saved in the middle of a build has links behind the oldest pending vectors. */
+static void test_amid_build(void)
+{
+    const size_t n = 3000;
+    uint64_t rng = test_seed, done = 0, total = 1;
+    float *vectors = data_make(&rng, n + QUERIES, DIM, DATA_NORMAL, 0);
+    struct n2_options options = options_of(N2_L2);
+    struct n2_index *index = index_make(&options, DIM, vectors, n, -1);
+    struct n2_build *build = NULL;
+    REQUIRE_OK(n2_build_begin(&build, index, NULL));
+    while (done < total / 4 * 3)
+        CHECK_STATUS(0, n2_build_step(build, &done, &total));
+    CHECK_STATUS(0, n2_save(index, temp_path("amid")));
+    n2_build_end(build);
+    n2_free(index);
+    REQUIRE_OK(n2_load(&index, temp_path("amid"), NULL));
+    CHECK_STATUS(0, n2_link(index, 10));
+    CHECK_SOUND(index);
+    for (uint32_t id = 0; id < n; id += 7)
+        CHECK_STATUS(0, n2_delete(index, id));
+    CHECK_STATUS(0, n2_link(index, n));
+    CHECK_SOUND(index);
+    CHECK(recall(index, vectors + n * DIM) >= 0.93);
     CHECK_STATUS(0, build_on(index, 2));
     CHECK_SOUND(index);
     n2_free(index);
@@ -180,6 +209,7 @@ static void test_due(void)
 static const struct test_case cases[] = {
     {"one_by_one", test_one_by_one},
     {"oldest", test_oldest},
+    {"amid_build", test_amid_build},
     {"dead", test_dead},
     {"due", test_due},
 };
