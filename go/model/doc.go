@@ -10,5 +10,6 @@
 //	go test ./... -rapid.seed 7                                   # other sequences
 //
 // Their seeds count up from that of the flag, which is 1 by default. A failure prints the flags that
-// repeat its sequence, and the shortest one found that fails as well.
+// repeat its sequence, and the shortest one found that fails as well. A fault of memory in C ends the
+// process before that: -v -rapid.v prints the seed and the operations of each sequence as it goes.
 package model
