@@ -199,13 +199,21 @@ static void *fit(void *memory, size_t *room, size_t need, size_t size)
     return memory;
 }
 
+/* The highest level of a new node. An id gives it, or, where that may be gone, an earlier pass. */
+static uint32_t level_of(const struct n2_inserter *in, uint32_t node)
+{
+    if (in->leveled)
+        return *n2_graph_height(in->leveled, node) - 1u;
+    uint32_t id = N2_LOAD(n2_store_label(in->view.store, node));
+    return id == N2_NONE ? 0 : n2_levels_of(in->levels, id);
+}
+
 int n2_insert_list(struct n2_inserter *in, const uint32_t *nodes, size_t n)
 {
     in->n_members = n;
     in->n_picked = 0;
     for (size_t i = 0; i < n; i++) {
-        uint32_t level =
-            n2_levels_of(in->levels, N2_LOAD(n2_store_label(in->view.store, nodes[i])));
+        uint32_t level = level_of(in, nodes[i]);
         in->members[i] = (struct n2_member){nodes[i], level, N2_NONE, 0, 0, in->n_picked, 0};
         in->n_picked += level;
     }

@@ -35,6 +35,7 @@ struct n2_inserter {
     struct n2_graph *graph;
     struct n2_undo *undo; /* NULL: changes need not be undone */
     const struct n2_levels *levels;
+    const struct n2_graph *leveled; /* not NULL: new nodes are on the levels that they have there */
     struct n2_team *team;
     struct n2_scratch **scratches; /* one a thread, fit for `width` and the view */
     /* Whose sketches follow the graph's links; NULL: none. While a space is trained anew, those of

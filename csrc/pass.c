@@ -36,6 +36,7 @@ void n2_pass_aim(struct n2_build *build, struct n2_graph *graph, struct n2_undo 
         .graph = graph,
         .undo = undo,
         .levels = &build->levels,
+        .leveled = sketched ? NULL : &index->graph,
         .team = build->team,
         .scratches = build->scratches,
         .sketched = {sketched && space->sketches.base ? space : NULL,

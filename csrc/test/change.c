@@ -324,6 +324,41 @@ static void test_all(void)
     free(vectors);
 }
 
+/* What a build links may go while it does, between any two steps. */
+static void test_amid_build(void)
+{
+    for (int merging = N2_MERGE_SKIP; merging <= N2_MERGE_LEVEL0; merging++) {
+        for (uint32_t seed = 0; seed < 20; seed++) {
+            const size_t n = seed < 16 ? 1 + seed % 3 : test_scale(800, 300);
+            uint64_t rng = test_seed, done = 0, total = 1;
+            float *vectors = data_make(&rng, n, DIM, DATA_NORMAL, 0);
+            struct n2_options options = options_of(N2_L2);
+            options.merging = merging;
+            options.M = seed < 16 ? 4 : 32;
+            options.seed = seed; /* of which some give high levels */
+            options.level_multiplier = seed < 16 ? 0 : 2;
+            struct n2_index *index = index_make(&options, DIM, vectors, n, -1);
+            struct n2_build *build = NULL;
+            uint32_t next = 0;
+            REQUIRE_OK(n2_build_begin(&build, index, NULL));
+            for (size_t step = 0; done < total; step++) {
+                CHECK_STATUS(0, n2_build_step(build, &done, &total));
+                for (size_t i = 0; i < n / 20 + 1 && step % (1 + seed % 3) == 0 && next < n;
+                     i++, next++)
+                    CHECK_STATUS(0, next % 2 ? n2_delete(index, next)
+                                             : n2_update(index, next, vectors + next * DIM));
+            }
+            n2_build_end(build);
+            CHECK(next > 0);
+            CHECK_SOUND(index);
+            CHECK_STATUS(0, build_on(index, 2));
+            CHECK_SOUND(index);
+            n2_free(index);
+            free(vectors);
+        }
+    }
+}
+
 /* Where a whole cluster is deleted, searches in its midst find what is left. */
 static void test_cluster(void)
 {
@@ -478,8 +513,8 @@ static void test_bad_input(void)
 }
 
 static const struct test_case cases[] = {
-    {"model", test_model},         {"threads", test_threads}, {"all", test_all},
-    {"cluster", test_cluster},     {"cancel", test_cancel},   {"compact", test_compact},
-    {"bad_input", test_bad_input},
+    {"model", test_model},           {"threads", test_threads},     {"all", test_all},
+    {"amid_build", test_amid_build}, {"cluster", test_cluster},     {"cancel", test_cancel},
+    {"compact", test_compact},       {"bad_input", test_bad_input},
 };
 TEST_MAIN(cases)
