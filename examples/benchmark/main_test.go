@@ -25,6 +25,9 @@ func TestCommandLine(t *testing.T) {
 		{"run --data glove-100 --profile folder --ef 40", true},
 		{"run", false},
 		{"run --data glove-100 --n many", false},
+		{"live", true},
+		{"live --n 10000 --peers n2 --workloads churn --rounds 3 --workers 4 --k 5", true},
+		{"live --rounds many", false},
 		{"report does-not-exist.jsonl", false},
 		{"peers", true},
 		{"peer n2", true},
@@ -62,6 +65,25 @@ func TestChoose(t *testing.T) {
 	c = runCommand{Peers: []string{"fais"}, Reference: "none"}
 	if _, _, err := c.choose(); err == nil || !strings.Contains(err.Error(), "faiss-sq8") {
 		t.Error(err)
+	}
+}
+
+func TestLiveCheck(t *testing.T) {
+	good := liveCommand{Workloads: []string{"churn", "build"}, Workers: 2, Operations: 1, Rounds: 1, Recall: 0.9}
+	if err := good.check(); err != nil {
+		t.Error(err)
+	}
+	for what, spoil := range map[string]func(*liveCommand){
+		"mixed-95-5": func(c *liveCommand) { c.Workloads = []string{"chrun"} },
+		"--workers":  func(c *liveCommand) { c.Workers = 1 },
+		"--rounds":   func(c *liveCommand) { c.Rounds = 0 },
+		"--recall":   func(c *liveCommand) { c.Recall = 1 },
+	} {
+		bad := good
+		spoil(&bad)
+		if err := bad.check(); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
 

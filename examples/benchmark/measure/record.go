@@ -91,6 +91,37 @@ type Search struct {
 	Reference      *Reference     `json:"reference"`
 }
 
+// A LiveRun is an index that one peer searched and changed at the same time.
+type LiveRun struct {
+	Run      string         `json:"run"`
+	Dataset  string         `json:"dataset"`
+	N        int            `json:"n"`
+	Dim      int            `json:"dim"`
+	Metric   string         `json:"metric"`
+	Peer     string         `json:"peer"`
+	Version  string         `json:"version"`
+	Params   map[string]any `json:"params"`
+	Search   map[string]any `json:"search"`
+	K        int            `json:"k"`
+	Workload string         `json:"workload"`
+	Workers  int            `json:"workers"`
+	Start    int            `json:"start"`   // vectors when it began
+	Recall   float64        `json:"recall"`  // then, by distance, of searches when nothing else happened
+	Memory   int64          `json:"memory"`  // then, resident bytes of the index
+	Nothing  Latency        `json:"nothing"` // a call that does nothing, made in the same way
+	Rounds   []Round        `json:"rounds"`
+	Slices   []Slice        `json:"slices"` // of all rounds
+}
+
+// A Round is a part of it, with what the index was like afterwards.
+type Round struct {
+	WallS      float64            `json:"wall_s"`
+	Len        int                `json:"len"`
+	Recall     float64            `json:"recall"`
+	Memory     int64              `json:"memory"`
+	Operations map[string]Latency `json:"operations"`
+}
+
 // A Failure is something that could not be measured, and why.
 type Failure struct {
 	Run     string         `json:"run"`
@@ -99,7 +130,7 @@ type Failure struct {
 	Peer    string         `json:"peer"`
 	Params  map[string]any `json:"params,omitempty"`
 	Threads int            `json:"threads,omitempty"` // of a build
-	Stage   string         `json:"stage"`             // "install", "start", "build", "save", "load", "search"
+	Stage   string         `json:"stage"`             // "install", "start", "build", "save", "load", "search", or a workload
 	Reason  string         `json:"reason"`
 }
 
@@ -108,6 +139,7 @@ type Record struct {
 	Machine *Machine
 	Build   *Build
 	Search  *Search
+	Live    *LiveRun
 	Failure *Failure
 }
 
@@ -120,6 +152,8 @@ func (r Record) MarshalJSON() ([]byte, error) {
 		return withKind("build", r.Build)
 	case r.Search != nil:
 		return withKind("search", r.Search)
+	case r.Live != nil:
+		return withKind("live", r.Live)
 	case r.Failure != nil:
 		return withKind("failure", r.Failure)
 	}
@@ -151,6 +185,9 @@ func (r *Record) UnmarshalJSON(b []byte) error {
 	case "search":
 		r.Search = &Search{}
 		return json.Unmarshal(b, r.Search)
+	case "live":
+		r.Live = &LiveRun{}
+		return json.Unmarshal(b, r.Live)
 	case "failure":
 		r.Failure = &Failure{}
 		return json.Unmarshal(b, r.Failure)

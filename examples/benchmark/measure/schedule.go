@@ -209,6 +209,9 @@ func (o *Options) done(records []Record) map[string]bool {
 		case r.Search != nil && commits[r.Search.Run] == o.Commit:
 			s := r.Search
 			done[key("search", s.Dataset, s.N, s.Peer, s.Params, s.Search, s.K, s.Mode, s.Threads)] = true
+		case r.Live != nil && commits[r.Live.Run] == o.Commit:
+			v := r.Live
+			done[liveKey(v.Dataset, v.N, v.Peer, v.Params, v.Workload, v.Workers)] = true
 		case r.Failure != nil && commits[r.Failure.Run] == o.Commit && r.Failure.Stage == "build":
 			f := r.Failure
 			done[failedKey(f.Dataset, f.N, f.Peer, f.Params, f.Threads)] = true
@@ -219,4 +222,8 @@ func (o *Options) done(records []Record) map[string]bool {
 
 func failedKey(dataset string, n int, peer string, params map[string]any, threads int) string {
 	return key("failed", dataset, n, peer, params, threads)
+}
+
+func liveKey(dataset string, n int, peer string, params map[string]any, workload string, workers int) string {
+	return key("live", dataset, n, peer, params, workload, workers)
 }

@@ -15,6 +15,12 @@ type own struct {
 	k       int
 	options n2.SearchOptions
 	dst     []n2.Neighbor
+
+	// While it is in use: see own_live.go.
+	ids   []uint32 // by key
+	keys  []int32  // by id
+	found [][]n2.Neighbor
+	link  *linker
 }
 
 // storages are what is kept of the vectors, by bits a coordinate.
@@ -23,6 +29,17 @@ var storages = map[float64]n2.Storage{0: n2.StoreFloat32, 16: n2.StoreFloat16, 8
 func newOwn() (engine, string) { return &own{}, "working tree" }
 
 func (o *own) build(base []float32, dim int, metric string, threads int, params map[string]float64) error {
+	if err := o.make(dim, metric, params); err != nil {
+		return err
+	}
+	if _, err := o.x.AddBatch(base); err != nil {
+		return err
+	}
+	return o.x.Build(context.Background(), &n2.BuildOptions{Threads: threads})
+}
+
+// make makes an empty index.
+func (o *own) make(dim int, metric string, params map[string]float64) error {
 	m, err := n2.ParseMetric(metric)
 	if err != nil {
 		return err
@@ -35,13 +52,7 @@ func (o *own) build(base []float32, dim int, metric string, threads int, params 
 		Merging:        n2.Merging(params["merging"]),
 		Store:          storages[params["bits"]],
 	})
-	if err != nil {
-		return err
-	}
-	if _, err := o.x.AddBatch(base); err != nil {
-		return err
-	}
-	return o.x.Build(context.Background(), &n2.BuildOptions{Threads: threads})
+	return err
 }
 
 func (o *own) save(path string) error { return o.x.Save(path) }
@@ -63,6 +74,7 @@ func (o *own) one(query []float32, ids []int32) error {
 	for i, neighbor := range o.dst[:n] {
 		ids[i] = int32(neighbor.ID)
 	}
+	o.byKey(ids)
 	return err
 }
 
@@ -73,10 +85,14 @@ func (o *own) batch(queries []float32, dim int, ids []int32) error {
 			ids[i*o.k+j] = int32(neighbor.ID)
 		}
 	}
+	o.byKey(ids)
 	return err
 }
 
 func (o *own) close() {
+	if o.link != nil {
+		o.link.end()
+	}
 	if o.x != nil {
 		o.x.Close()
 	}

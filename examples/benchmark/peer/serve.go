@@ -51,6 +51,7 @@ type request struct {
 	Base    string
 	Path    string
 	Out     string
+	Plan    string
 	Metric  string
 	Mode    string
 	N       int
@@ -58,8 +59,10 @@ type request struct {
 	K       int
 	Threads int
 	Limit   int
+	Keys    int
 	Mmap    bool
 	Params  map[string]float64
+	Build   map[string]float64
 }
 
 // Serve answers the requests on in for the peer of kind "go" of that name, until there are no
@@ -100,6 +103,7 @@ type server struct {
 	makeEngine func() (engine, string)
 	engine     engine
 	queries    []float32
+	base       []float32 // what plans add rows of
 	dim        int
 }
 
@@ -122,6 +126,8 @@ func (s *server) do(r *request, answer map[string]any) error {
 		s.queries, err = readFloats(r.Path, r.N*r.Dim)
 		s.dim = r.Dim
 		return err
+	case "live build":
+		return s.liveBuild(r, answer)
 	case "quit":
 		return nil
 	}
@@ -139,6 +145,8 @@ func (s *server) do(r *request, answer map[string]any) error {
 		return err
 	case "search":
 		return s.search(r, answer)
+	case "live":
+		return s.live(r, answer)
 	}
 	return fmt.Errorf("unknown op %q", r.Op)
 }
@@ -149,6 +157,7 @@ func (s *server) fresh() {
 		s.engine.close()
 	}
 	s.engine, _ = s.makeEngine()
+	s.base = nil
 	debug.FreeOSMemory()
 }
 

@@ -4,7 +4,7 @@
 
 import hnswlib
 
-from common import Adapter, serve
+from common import Adapter, ReadWriteLock, serve
 
 SPACES = {"angular": "cosine", "L2": "l2", "dot": "ip"}
 
@@ -19,11 +19,13 @@ class Hnswlib(Adapter):
     def build(self, base, threads):
         self.make()
         self.index.init_index(
-            max_elements=self.n,
+            max_elements=max(self.n, self.capacity),
             M=self.params["M"],
             ef_construction=self.params["efConstruction"],
             random_seed=100,
+            allow_replace_deleted=self.capacity > 0,
         )
+        self.lock = ReadWriteLock()
         self.index.add_items(base, num_threads=threads)
 
     def save(self, path):
@@ -43,6 +45,33 @@ class Hnswlib(Adapter):
 
     def batch(self, queries):
         return self.index.knn_query(queries, k=self.k, num_threads=self.threads)[0]
+
+    # Its README: add_items is "thread-safe with other add_items calls, but not with knn_query", and
+    # the other way round. So searches share a lock which changes have alone.
+
+    def find(self, query):
+        self.lock.begin_read()
+        try:
+            return self.one(query)
+        finally:
+            self.lock.end_read()
+
+    def add(self, key, vector):
+        self.lock.begin_write()
+        try:
+            self.index.add_items(vector, key, num_threads=1, replace_deleted=True)
+        finally:
+            self.lock.end_write()
+
+    def remove(self, key):
+        self.lock.begin_write()
+        try:
+            self.index.mark_deleted(key)
+        finally:
+            self.lock.end_write()
+
+    def nothing(self):
+        return self.index.get_current_count()
 
 
 serve(Hnswlib)
