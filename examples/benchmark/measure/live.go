@@ -115,7 +115,7 @@ func (l *liveRunner) measure(ctx context.Context, m member, name string) error {
 		err = l.changes(ctx, m, record)
 	}
 	if err != nil {
-		return l.failed(ctx, m, 0, name, err)
+		return l.failed(ctx, m, 0, "live "+name, err)
 	}
 	l.done[l.key(m, name)] = true
 	return Append(l.Out, Record{Live: record})
@@ -166,7 +166,7 @@ func (l *liveRunner) changes(ctx context.Context, m member, record *LiveRun) err
 		}
 		all.append(a)
 	}
-	record.Slices = cut(all.timings, all.samples, all.WallS, sliceCount)
+	record.sum(all)
 	return nil
 }
 
@@ -294,7 +294,7 @@ func (l *liveRunner) besideBuild(ctx context.Context, m member, record *LiveRun)
 		return err
 	}
 	s.model = workload.NewModel(l.Data.N)
-	record.Slices = cut(a.timings, a.samples, a.WallS, sliceCount)
+	record.sum(a)
 	return l.round(ctx, s, a, record)
 }
 
@@ -308,6 +308,12 @@ type liveAnswer struct {
 	memory    int64
 	timings   []workload.Timing
 	samples   []workload.Sample
+}
+
+// sum records what was done in all.
+func (v *LiveRun) sum(all liveAnswer) {
+	v.Operations = latencies(all.timings, all.WallS)
+	v.Slices = cut(all.timings, all.samples, all.WallS, sliceCount)
 }
 
 // append puts what was done next behind what was done so far.

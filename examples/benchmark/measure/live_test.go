@@ -192,8 +192,8 @@ func TestLive(t *testing.T) {
 			memory = max(memory, s.Memory)
 		}
 		for kind := range want.operations {
-			if counts[kind] != want.rounds*want.operations[kind] {
-				t.Errorf("%s: slices hold %v", v.Workload, counts)
+			if all := want.rounds * want.operations[kind]; counts[kind] != all || v.Operations[kind].Count != all {
+				t.Errorf("%s: slices hold %v, all is %v", v.Workload, counts, v.Operations)
 			}
 		}
 		if memory != 3300 || len(v.Slices) != sliceCount {

@@ -110,7 +110,9 @@ type LiveRun struct {
 	Memory   int64          `json:"memory"`  // then, resident bytes of the index
 	Nothing  Latency        `json:"nothing"` // a call that does nothing, made in the same way
 	Rounds   []Round        `json:"rounds"`
-	Slices   []Slice        `json:"slices"` // of all rounds
+	// Operations and Slices are of all rounds, less the time between them.
+	Operations map[string]Latency `json:"operations"`
+	Slices     []Slice            `json:"slices"`
 }
 
 // A Round is a part of it, with what the index was like afterwards.
@@ -130,7 +132,7 @@ type Failure struct {
 	Peer    string         `json:"peer"`
 	Params  map[string]any `json:"params,omitempty"`
 	Threads int            `json:"threads,omitempty"` // of a build
-	Stage   string         `json:"stage"`             // "install", "start", "build", "save", "load", "search", or a workload
+	Stage   string         `json:"stage"`             // "install", "start", "build", "save", "load", "search", "live churn" and so on
 	Reason  string         `json:"reason"`
 }
 
