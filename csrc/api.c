@@ -77,12 +77,16 @@ int n2_create(struct n2_index **index, size_t dim, const struct n2_options *opti
 
 /* --- vectors --- */
 
-/* Why an id has no node: there is none, it was deleted, or the file is rotten. */
-static int missing(const struct n2_index *index, uint32_t id)
+/* Finds the node of an id, in a slot. Returns 0, N2_ERR_NOT_FOUND or N2_ERR_CORRUPT. */
+static int find(const struct n2_index *index, uint32_t id, uint32_t *node)
 {
-    return id < N2_ACQUIRE(&index->store.n_ids) && n2_store_entry(&index->store, id).node != N2_NONE
-               ? N2_ERR_CORRUPT
-               : N2_ERR_NOT_FOUND;
+    const struct n2_store *store = &index->store;
+    if (id >= N2_ACQUIRE(&store->n_ids))
+        return N2_ERR_NOT_FOUND;
+    *node = n2_store_entry(store, id).node;
+    if (*node == N2_NONE)
+        return N2_ERR_NOT_FOUND;
+    return *node < N2_ACQUIRE(&store->n_nodes) ? N2_OK : N2_ERR_CORRUPT;
 }
 
 int n2_vector(struct n2_index *index, uint32_t id, float *out)
@@ -92,11 +96,12 @@ int n2_vector(struct n2_index *index, uint32_t id, float *out)
     struct n2_slot *slot = n2_gate_enter(&index->gate);
     if (!slot)
         return N2_ERR_CLOSED;
-    uint32_t node = n2_store_node(&index->store, id);
-    if (node != N2_NONE)
+    uint32_t node;
+    int status = find(index, id, &node);
+    if (!status)
         memmove(out, n2_store_vector(&index->store, node, out), index->store.dim * sizeof(float));
     n2_gate_leave(&index->gate, slot);
-    return node == N2_NONE ? missing(index, id) : N2_OK;
+    return status;
 }
 
 /* Lists ids that are there, from *from on, and sets *from to where to go on. False at the end. */
@@ -168,9 +173,10 @@ static int search_in_slot(struct n2_index *index, struct n2_slot *slot, const st
         return status;
     const float *query = target->query;
     if (!query) {
-        uint32_t node = n2_store_node(&index->store, target->id);
-        if (node == N2_NONE)
-            return missing(index, target->id);
+        uint32_t node;
+        status = find(index, target->id, &node);
+        if (status)
+            return status;
         query = n2_store_vector(&index->store, node, slot->scratch->query);
     }
     double norm;

@@ -116,6 +116,7 @@ int n2_search_batch_id(struct n2_index *index, const uint32_t *ids, size_t n, si
 /* A scan for a group of queries: their prepared vectors, their results. */
 struct group {
     size_t n, k;
+    uint32_t n_ids;  /* of which k counts those that are there */
     float *vectors;  /* [SCAN_GROUP][dim] */
     uint64_t *words; /* [SCAN_GROUP][k] */
     struct n2_probe probes[SCAN_GROUP];
@@ -143,17 +144,20 @@ static int scan_group(struct n2_index *index, struct group *g, bool *again)
     struct n2_view view = {.n_nodes = 1};
     uint32_t n_attached = 0;
     *again = false;
-    for (uint32_t from = 0; from < view.n_nodes && !*again; from += N2_SCAN_BLOCK) {
+    for (uint32_t from = 0; from < view.n_nodes && !*again;) {
         struct n2_slot *slot = n2_gate_enter(&index->gate);
         if (!slot)
             return N2_ERR_CLOSED;
         if (from == 0) {
             n2_index_view(index, &view);
+            view.n_ids = g->n_ids;
             n_attached = N2_LOAD(&index->graph.n_attached);
         }
         *again = n_attached != N2_LOAD(&index->graph.n_attached);
         if (!*again)
-            n2_scan_block(&view, from, g->scans, g->n);
+            from = n2_scan_block(&view, from, g->scans, g->n);
+        if (from == view.n_nodes)
+            view.n_nodes = n2_view_end(&view);
         n2_gate_leave(&index->gate, slot);
     }
     return N2_OK;
@@ -163,7 +167,8 @@ static int scan(struct n2_index *index, const float *queries, size_t n, size_t k
                 struct n2_neighbor *out, size_t *n_out)
 {
     size_t dim = index->store.dim, room = n2_min(n, SCAN_GROUP);
-    struct group g = {.k = n2_max(1, n2_min(k, N2_LOAD(&index->store.n_live)))};
+    struct group g = {.n_ids = N2_ACQUIRE(&index->store.n_ids)};
+    g.k = n2_max(1, n2_min(k, N2_LOAD(&index->store.n_live)));
     g.vectors = n2_alloc(room, dim * sizeof(float));
     g.words = n2_alloc(room, g.k * sizeof(uint64_t));
     int status = g.vectors && g.words ? N2_OK : N2_ERR_NO_MEMORY;

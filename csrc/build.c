@@ -18,7 +18,22 @@
 
 #define ORDER_SALT UINT64_C(0x6f72646572) /* makes the order's hash another than the levels' */
 #define RETRAIN 4 /* a space is trained anew when there are so many times its vectors */
-#define GRAIN 16  /* new nodes for each thread at least */
+/* When it is time for n2_link: the first vectors are scanned; later a scan of the pending ones
+ * takes so small a share of the distances of a common search, one in order costing less than half
+ * of one at random. */
+#define LEAST_GRAPH 1024
+#define LEAST_DUE 128
+#define DUE_SHARE 4
+#define DUE_K 10
+#define DUE_RECALL 0.95f
+#define DEAD_SHARE 16 /* n2_link unlinks when more than 1 / 16 of the graph is dead */
+#define GRAIN 16      /* new nodes for each thread at least */
+
+/* How many dead nodes n2_link leaves in a graph. */
+static size_t dead_room(size_t n_linked)
+{
+    return n2_max(LEAST_DUE, n_linked / DEAD_SHARE);
+}
 
 /* Makes n_claimed the nodes that a build has claimed. Those that an earlier one had, and did not
  * link, may have lost their ids meanwhile. The caller has the add lock. */
@@ -33,6 +48,20 @@ static void claim(struct n2_index *index, uint32_t n_claimed)
         N2_STORE(&graph->n_dead, graph->n_dead - 1);
     }
     N2_STORE(&graph->n_claimed, n_claimed);
+}
+
+/* Where the `most` oldest pending nodes end, behind all that an earlier build has claimed or given
+ * a row: those it may have linked, in any order. Under the add lock. */
+static uint32_t oldest_end(const struct n2_index *index, size_t most)
+{
+    const struct n2_graph *graph = &index->graph;
+    uint32_t node = graph->first_pending, least = n2_max(graph->n_claimed, graph->n_rows);
+    for (size_t n = 0; node < index->store.n_nodes; node++) {
+        n += *n2_graph_height(graph, node) == 0;
+        if (n > most && node >= least)
+            break;
+    }
+    return node;
 }
 
 /* Lists the pending nodes and sets *n_before to where the nodes linked before end. */
@@ -127,6 +156,7 @@ static int make_codes(void *argument)
         .team = build->team,
         .buffers = buffers,
         .n_nodes = build->n_nodes,
+        .n_reserved = n2_index_reserved(index, build->n_nodes),
         .queries = build->queries,
         .n_queries = build->n_queries,
         .seed = index->seed,
@@ -194,8 +224,10 @@ static int prepare(struct n2_build *build)
     size_t scratches = (size_t)build->n_threads * build->scratches[0]->n_bytes;
     N2_STORE(&index->build_bytes, lists + scratches + n2_insert_bytes(&build->inserter));
     build->begun = true;
-    build->linked = build->n_new == 0 && (graph->settled || !graph->entry);
-    graph->settled = build->linked;
+    build->linked = build->n_new == 0 && (graph->settled || !graph->entry || build->most);
+    graph->settled = build->linked && (graph->settled || !graph->entry);
+    if (build->linked)
+        N2_RELEASE(&graph->first_pending, build->n_nodes);
     return N2_OK;
 }
 
@@ -218,6 +250,8 @@ static int survey(struct n2_build *build)
     pthread_mutex_lock(&index->add);
     build->n_claimed = index->graph.n_claimed;
     build->n_nodes = index->store.n_nodes;
+    if (build->most)
+        build->n_nodes = oldest_end(index, build->most);
     claim(index, build->n_nodes);
     pthread_mutex_unlock(&index->add);
     n2_levels_init(&build->levels, graph->M, index->level_multiplier, index->seed);
@@ -228,7 +262,8 @@ static int survey(struct n2_build *build)
         return status;
     N2_STORE(&index->last_threads, build->n_threads);
     n2_pass_aim(build, graph, NULL);
-    if (N2_LOAD(&graph->n_dead) > 0)
+    uint32_t n_dead = N2_LOAD(&graph->n_dead);
+    if (n_dead > (build->most ? dead_room(graph->n_linked) : 0))
         status = n2_unlink_open(&build->unlink, &build->inserter);
     if (build->unlink.n_doomed == 0)
         return status ? status : prepare(build);
@@ -385,6 +420,7 @@ static int begin(struct n2_build **result, struct n2_index *index,
     }
     build->wanted_threads = options ? options->threads : 0;
     build->compacts = options && options->compact;
+    build->most = options ? options->most : 0;
     n2_turn_take(&index->turn);
     status = survey(build);
     n2_turn_give(&index->turn);
@@ -477,6 +513,43 @@ int n2_compact(struct n2_index *index, const struct n2_build_options *options)
     }
     compacting.compact = 1;
     return n2_build(index, &compacting);
+}
+
+static size_t due(const struct n2_index *index)
+{
+    const struct n2_graph *graph = &index->graph;
+    size_t n_linked = N2_LOAD(&graph->n_linked), n_gone = N2_LOAD(&graph->n_gone);
+    size_t n_nodes = N2_ACQUIRE(&index->store.n_nodes), most = LEAST_GRAPH;
+    size_t n_pending = n_nodes > n_linked + n_gone ? n_nodes - n_linked - n_gone : 0;
+    if (index->tuning.n_linked) {
+        float measured;
+        (void)n2_tune_beam(&index->tuning, index->store.metric, DUE_K, DUE_RECALL, &measured);
+        most = n2_max(LEAST_DUE, (size_t)(measured / DUE_SHARE));
+        if (n2_tune_is_due(index, n_pending))
+            most = n2_max(most, 4 * N2_TUNE_QUERIES); /* of which a quarter is measured by */
+    }
+    if (N2_LOAD(&graph->n_dead) > dead_room(n_linked))
+        return n2_max(n_pending, 1);
+    return n_pending < most ? 0 : n_pending;
+}
+
+size_t n2_link_due(struct n2_index *index)
+{
+    struct n2_slot *slot = index ? n2_gate_enter(&index->gate) : NULL;
+    if (!slot)
+        return 0;
+    size_t n = due(index);
+    n2_gate_leave(&index->gate, slot);
+    return n;
+}
+
+int n2_link(struct n2_index *index, size_t most)
+{
+    struct n2_build_options options;
+    n2_build_options_init(&options);
+    options.threads = 1;
+    options.most = most;
+    return most ? n2_build(index, &options) : N2_ERR_OPTION;
 }
 
 int n2_build(struct n2_index *index, const struct n2_build_options *options)

@@ -131,7 +131,7 @@ static void take_id(struct n2_index *index, uint32_t id, uint32_t node)
         N2_STORE(&graph->n_dead, graph->n_dead + 1);
         return;
     }
-    N2_STORE(n2_graph_height(graph, node), N2_GONE); /* it was pending */
+    N2_RELEASE(n2_graph_height(graph, node), N2_GONE); /* it was pending */
     N2_STORE(&graph->n_gone, graph->n_gone + 1);
 }
 
@@ -143,10 +143,11 @@ int n2_change_update(struct n2_index *index, uint32_t id, const float *vector)
     if (status)
         return status;
     n2_store_put(store, node, id, vector);
-    N2_RELEASE(&store->n_nodes, node + 1);
     N2_RELEASE(&store->n_moves, store->n_moves + 1);
+    N2_RELEASE(&store->n_nodes, node + 1);
     take_id(index, id, old);
     n2_store_set_entry(store, id, (struct n2_id){node, N2_NONE});
+    N2_RELEASE(&store->n_moves, store->n_moves + 1);
     return N2_OK;
 }
 

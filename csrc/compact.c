@@ -157,6 +157,18 @@ static void swap(struct n2_column *a, struct n2_column *b)
     *b = column;
 }
 
+/* How many bytes of the old columns the new ones lack. */
+static uint64_t given_back(const struct n2_compaction *c)
+{
+    const struct n2_store *store = &c->store;
+    const struct n2_graph *graph = &c->graph;
+    uint64_t node_bytes = store->vectors.stride + store->labels.stride + graph->heights.stride +
+                          graph->links0.stride + graph->towers.stride + c->codes.stride +
+                          c->sketches.stride;
+    return (c->n_old - c->n_new) * node_bytes +
+           (uint64_t)(c->index->graph.n_upper - graph->n_upper) * graph->upper.stride;
+}
+
 /* Puts the new columns in place of the old ones. Under the add lock, with the gate shut. */
 static void put_in_place(struct n2_compaction *c)
 {
@@ -164,6 +176,7 @@ static void put_in_place(struct n2_compaction *c)
     struct n2_graph *graph = &c->index->graph;
     struct n2_space *space = &c->index->space;
     uint64_t entry = graph->entry;
+    uint64_t n_given = given_back(c);
     swap(&store->vectors, &c->store.vectors);
     swap(&store->labels, &c->store.labels);
     swap(&store->ids, &c->store.ids);
@@ -185,6 +198,7 @@ static void put_in_place(struct n2_compaction *c)
     N2_STORE(&graph->first_pending, c->n_new);
     N2_STORE(&graph->n_claimed, c->n_new);
     N2_STORE(&graph->n_gone, graph->n_gone - (c->n_old - c->n_new));
+    N2_STORE(&c->index->given_back_bytes, c->index->given_back_bytes + n_given);
     N2_STORE(&graph->n_attached, graph->n_attached + 1); /* for those who scan block by block */
 }
 

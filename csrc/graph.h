@@ -33,7 +33,9 @@ struct n2_graph {
     uint32_t n_claimed;  /* nodes below are linked or gone, or the build under way links them */
     uint32_t n_dead;     /* of those, nodes without ids that are not gone */
     uint32_t n_level[N2_MAX_LEVEL + 1]; /* linked nodes whose highest level is l */
-    uint32_t n_changed; /* nodes that were linked or unlinked since recall was measured (tune.h) */
+    uint32_t n_changed;  /* nodes that were linked or unlinked since recall was measured (tune.h) */
+    uint32_t n_loose;    /* nodes that n2_link linked since repair.h was there */
+    uint64_t n_repaired; /* links that unlink.h replaced */
     bool settled; /* no build has changed it since repair.h made every linked node reachable */
 };
 

@@ -174,11 +174,12 @@ void n2_free(struct n2_index *index)
 
 void n2_index_view(const struct n2_index *index, struct n2_view *view)
 {
-    /* In this order: a build publishes its rows before an entry point among them, and nodes are
-     * added before they are built. */
+    /* In this order: a build publishes its rows before an entry point among them, nodes are added
+     * before they are built, and shown before their ids. */
     uint32_t n_moves = N2_ACQUIRE(&index->store.n_moves);
     uint64_t entry = N2_ACQUIRE(&index->graph.entry);
     uint32_t n_rows = N2_ACQUIRE(&index->graph.n_rows);
+    uint32_t n_ids = N2_ACQUIRE(&index->store.n_ids);
     uint32_t n_nodes = N2_ACQUIRE(&index->store.n_nodes);
     *view = (struct n2_view){
         .store = &index->store,
@@ -188,6 +189,7 @@ void n2_index_view(const struct n2_index *index, struct n2_view *view)
         .kernels = n2_kernels(),
         .sketched = index->space.sketches.base != NULL,
         .picky = N2_LOAD(&index->graph.n_dead) > 0,
+        .n_ids = n_ids,
         .n_nodes = n_nodes,
         .n_rows = n_rows,
         .n_moves = n_moves,

@@ -46,12 +46,13 @@ struct n2_index {
     pthread_mutex_t state;
     pthread_cond_t state_change;
     bool closed;
-    size_t n_calls;         /* calls in progress that hold no slot */
-    bool turn_rests;        /* a writer has the turn and is between two calls */
-    int32_t *build_cancel;  /* of the build under way; NULL: none */
-    int32_t last_threads;   /* of the last build */
-    uint64_t build_bytes;   /* working memory of the build under way */
-    uint64_t scratch_bytes; /* of all searches */
+    size_t n_calls;            /* calls in progress that hold no slot */
+    bool turn_rests;           /* a writer has the turn and is between two calls */
+    int32_t *build_cancel;     /* of the build under way; NULL: none */
+    int32_t last_threads;      /* of the last build */
+    uint64_t build_bytes;      /* working memory of the build under way */
+    uint64_t given_back_bytes; /* by compactions */
+    uint64_t scratch_bytes;    /* of all searches */
 };
 
 /* Whether complete options, none of them 0 but level_multiplier, seed and keys, are within their

@@ -202,7 +202,7 @@ static void raise_heights(struct n2_inserter *in)
         N2_RELEASE(n2_graph_height(graph, member->node), (uint8_t)height);
         N2_STORE(&graph->n_level[member->level], graph->n_level[member->level] + 1);
         N2_STORE(&graph->n_linked, graph->n_linked + 1);
-        graph->n_changed++;
+        N2_STORE(&graph->n_changed, graph->n_changed + 1);
         if (height > n2_entry_height(entry))
             entry = (uint64_t)height << 32 | member->node;
     }

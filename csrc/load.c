@@ -36,11 +36,11 @@ static int fit_column(struct n2_column *column, const struct n2_section *section
 }
 
 /* What the header says of codes. */
-static int make_space(struct n2_space *space, const struct n2_header *h)
+static int make_space(struct n2_space *space, const struct n2_header *h, size_t n_reserved)
 {
     if (h->n_axes) {
         size_t sketch_bytes = h->sketched ? n2_sketch_bytes(h->n_axes, h->M0) : 0;
-        int status = n2_space_init(space, h->dim, h->n_axes, sketch_bytes, h->n_nodes);
+        int status = n2_space_init(space, h->dim, h->n_axes, sketch_bytes, h->n_nodes, n_reserved);
         if (status)
             return status;
         space->of_products = h->metric == N2_DOT;
@@ -81,7 +81,7 @@ static int make_index(struct n2_index **result, const struct n2_header *h)
     index->keys.n_bytes = h->n_key_bytes;
     index->keys.n_slots = h->n_key_slots;
     index->keys.n_used = h->n_key_used;
-    status = make_space(&index->space, h);
+    status = make_space(&index->space, h, n2_index_reserved(index, h->n_nodes));
     for (int i = 0; i < N2_N_SECTIONS && !status; i++)
         status = fit_column(n2_format_column(index, i), &h->sections[i]);
     if (status)

@@ -232,7 +232,7 @@ N2_API int n2_update(struct n2_index *index, uint32_t id, const float *vector);
  * kind; so who loads a file looks at n2_stats.keys.
  *
  * A key takes constant time. Those that look for one wait for each other and for adds; now and then
- * a put makes the table of keys anew, for which they wait too: 20 to 160 ms were measured at a
+ * a put makes the table of keys anew, for which they wait too: 20 to 230 ms were measured at a
  * million vectors. Searches and n2_key_* do not wait for that.
  * --------------------------------------------------------------------------------------------- */
 
@@ -290,6 +290,8 @@ struct n2_build_options {
     int32_t compact; /* not 0: when all is linked, the memory of deleted and replaced vectors, and
                         of duplicates, is given back, see n2_compact. A build does so by itself when
                         more than half of the memory is theirs */
+    size_t most;     /* not 0: links so many of the pending vectors at most, the oldest ones, and
+                        leaves what takes a look at the whole graph to another build: see n2_link */
 };
 
 N2_API void n2_build_options_init(struct n2_build_options *options);
@@ -317,6 +319,19 @@ N2_API int n2_build(struct n2_index *index, const struct n2_build_options *optio
  * each million vectors. Memory beside the index: as much as is left, and 4 bytes a vector. Returns
  * as n2_build; after a failure of the copying the index is as built. */
 N2_API int n2_compact(struct n2_index *index, const struct n2_build_options *options);
+
+/* Links at most `most` of the pending vectors, the oldest ones, on the calling thread: a build in
+ * small change, whose time does not grow with the index. It leaves to the next whole build to look
+ * for nodes that no link leads to, or does so itself when an eighth of the index was linked in this
+ * way; likewise to take deleted ones out of the graph, or when they are a sixteenth of it. Returns
+ * 0, N2_ERR_OPTION (NULL, 0) or as n2_build. */
+N2_API int n2_link(struct n2_index *index, size_t most);
+
+/* How many pending vectors n2_link should link now: 0, or all, when they are so many that to scan
+ * them costs searches about a tenth of their time, and enough to measure recall by, where that is
+ * due; at least 1 when it should take deleted ones out. It depends on what is in the index alone.
+ * Constant time. Returns 0 also for a closed index. */
+N2_API size_t n2_link_due(struct n2_index *index);
 
 /* A build, step by step, for callers that wait, cancel and report in their own way. */
 struct n2_build; /* opaque */
@@ -473,9 +488,11 @@ struct n2_stats {
     uint64_t n_pending;      /* of those, not yet built */
     uint64_t n_duplicates;   /* of those, built as equal, bit for bit, to an earlier one */
     uint64_t n_deleted;      /* ids that were deleted */
-    uint64_t n_dead;  /* nodes in the graph that the next build takes out: deleted, or replaced
-                         by an update */
-    uint64_t n_nodes; /* places that take memory: of these vectors, dead or given up */
+    uint64_t n_dead;     /* nodes in the graph that the next build takes out: deleted, or replaced
+                            by an update */
+    uint64_t n_nodes;    /* places that take memory: of these vectors, dead or given up */
+    uint64_t n_repaired; /* links to dead nodes that builds replaced, and bytes that */
+    uint64_t given_back_bytes; /* compactions gave back, since n2_create or n2_load */
     int32_t metric, selection, merging, navigation, sketch, store, keys, M, max_m0, ef_construction;
     uint32_t code_axes; /* bytes of a code that carry information; 0: walks compare the vectors */
     double level_multiplier;

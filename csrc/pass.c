@@ -14,6 +14,7 @@
 #define LEAST_BATCH 32     /* a share of the graph below this would be too small for many threads */
 #define BATCH_SHARE 50     /* batches of at most 1 / 50 of the graph: 2 % */
 #define ATTACH_AT_ONCE 256 /* duplicates attached while searches wait */
+#define LOOSE_SHARE 8      /* nodes are linked in small change, up to 1 / 8 of all */
 
 void n2_pass_aim(struct n2_build *build, struct n2_graph *graph, struct n2_undo *undo)
 {
@@ -29,6 +30,7 @@ void n2_pass_aim(struct n2_build *build, struct n2_graph *graph, struct n2_undo 
                  .graph = graph,
                  .kernels = n2_kernels(),
                  .sketched = sketched && space->sketches.base,
+                 .n_ids = N2_ACQUIRE(&index->store.n_ids),
                  .n_nodes = build->n_nodes,
                  .n_rows = build->n_nodes},
         .graph = graph,
@@ -213,9 +215,12 @@ static int finish(struct n2_build *build)
     n2_pass_aim(build, &index->graph, &build->undo);
     if (build->pass == 1)
         n2_merge_level0(&build->inserter, &build->second, build->order, build->n_new);
-    int status = n2_repair(&build->inserter);
+    uint32_t n_loose = index->graph.n_loose + (uint32_t)build->n_new;
+    bool repairs = !build->most || n_loose > index->graph.n_linked / LOOSE_SHARE;
+    int status = repairs ? n2_repair(&build->inserter) : N2_OK;
     if (status)
         return status;
+    index->graph.n_loose = repairs ? 0 : n_loose;
     n2_sort(build->equals, build->temp, build->n_equals);
     for (size_t i = 0; i < build->n_equals; i += ATTACH_AT_ONCE) {
         pthread_mutex_lock(&index->add);
@@ -242,13 +247,13 @@ static int finish(struct n2_build *build)
         }
         if (build->n_held > 0) {
             index->tuning = build->tuning;
-            index->graph.n_changed = 0;
+            N2_STORE(&index->graph.n_changed, 0);
         }
         if (build->shrink != 0)
             space->shrink = build->shrink;
         n2_gate_open(&index->gate);
     }
-    index->graph.settled = true;
+    index->graph.settled = repairs;
     N2_RELEASE(&index->graph.first_pending, build->n_nodes);
     build->linked = true;
     return N2_OK;

@@ -20,7 +20,8 @@ struct n2_build {
 
     struct n2_unlink unlink; /* comes first, if there is anything to unlink, and is not undone */
     int wanted_threads;
-    bool compacts;                   /* comes last, if there is anything to give back, */
+    size_t most;   /* not 0: nodes that it links, and what looks at all is left out, if it may be */
+    bool compacts; /* comes last, if there is anything to give back, */
     struct n2_compaction compaction; /* and what came before stays if it fails */
 
     uint32_t n_nodes;   /* nodes of the index at the beginning; later ones are left alone */

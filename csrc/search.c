@@ -39,6 +39,9 @@
 #define LEAST_PATIENCE 300
 #define MOST_TUNED 100 /* the largest k of a tuning; beyond, walks take longer as k grows */
 
+/* So often a chain is followed from its beginning: more is rot. */
+#define MOST_LEFT 1024
+
 static bool holds(const struct n2_heap *heap, uint32_t id)
 {
     bool found = false;
@@ -47,44 +50,46 @@ static bool holds(const struct n2_heap *heap, uint32_t id)
     return found;
 }
 
-/* Offers one id of a node at that key, or of the node that it has meanwhile. False if it has no
- * node any more, or another. */
-static bool offer_id(const struct n2_view *view, const struct n2_scan *scan, uint32_t key,
-                     uint32_t node, uint32_t id, bool again)
+/* Offers one id of a node at that key, or of `own`, the node that it has meanwhile, if any. */
+static void offer_id(const struct n2_view *view, const struct n2_scan *scan, uint32_t key,
+                     uint32_t node, uint32_t id, uint32_t own, bool again)
 {
-    uint32_t own = n2_store_node(view->store, id);
-    if (own == N2_NONE)
-        return false;
-    if (view->filter && !n2_filter_allows(view->filter, id))
-        return own == node;
+    if (own >= N2_ACQUIRE(&view->store->n_nodes) ||
+        (view->filter && !n2_filter_allows(view->filter, id)))
+        return;
     if (own != node)
         n2_store_keys(view->store, view->kernels, scan->probe, &own, 1, &key);
     uint64_t word = (uint64_t)key << 32 | id;
-    /* An id that moves while a search goes on may be met twice. */
-    again |= N2_LOAD(&view->store->n_moves) != view->n_moves;
+    again |= n2_view_moves(view); /* an id that moves may be met twice */
     if (word < n2_heap_bound(scan->heap) && !(again && holds(scan->heap, id)))
         n2_heap_push(scan->heap, word);
-    return own == node;
 }
 
 /* Offers the ids of a node, which are in ascending order; if `again`, they may have been offered.
+ * One that has left the chain does not say how it goes on: then it is followed from its beginning.
  */
 static void offer(const struct n2_view *view, const struct n2_scan *scan, uint32_t key,
                   uint32_t node, bool again)
 {
     const struct n2_store *store = view->store;
-    uint32_t n_ids = N2_ACQUIRE(&store->n_ids), least = 0; /* those below were offered */
+    uint32_t least = 0; /* those below were offered */
     uint32_t id = N2_ACQUIRE(n2_store_label(store, node));
-    while (id < n_ids && ((uint64_t)key << 32 | id) < n2_heap_bound(scan->heap)) {
-        if (id >= least && !offer_id(view, scan, key, node, id, again)) {
+    for (int n_left = 0; id < view->n_ids &&
+                         ((uint64_t)key << 32 | id) < n2_heap_bound(scan->heap) &&
+                         n_left < MOST_LEFT;) {
+        struct n2_id entry = n2_store_entry(store, id); /* once: it may change at any time */
+        if (id >= least) {
+            offer_id(view, scan, key, node, id, entry.node, again);
             least = id + 1;
-            id = N2_ACQUIRE(n2_store_label(store, node)); /* its `next` is that of another chain */
-            continue;
         }
-        uint32_t next = n2_store_entry(store, id).next;
-        if (next <= id)
+        if (entry.node != node) {
+            n_left++;
+            id = N2_ACQUIRE(n2_store_label(store, node));
+        } else if (entry.next > id) {
+            id = entry.next;
+        } else {
             return; /* rotten */
-        id = next;
+        }
     }
 }
 
@@ -111,13 +116,15 @@ static void scan_nodes(const struct n2_view *view, const uint32_t *nodes, size_t
             offer(view, scan, keys[i], nodes[i], false);
 }
 
-void n2_scan_block(const struct n2_view *view, uint32_t from, const struct n2_scan *scans, size_t n)
+uint32_t n2_scan_block(const struct n2_view *view, uint32_t from, const struct n2_scan *scans,
+                       size_t n)
 {
     uint32_t nodes[N2_SCAN_BLOCK];
     uint32_t to = (uint32_t)n2_min((size_t)from + N2_SCAN_BLOCK, view->n_nodes);
     size_t m = list_nodes(view->graph, from, to, false, nodes);
     for (size_t i = 0; i < n; i++)
         scan_nodes(view, nodes, m, &scans[i]);
+    return to;
 }
 
 static void scan_pending(const struct n2_view *view, const struct n2_scan *scan)
@@ -135,9 +142,9 @@ static void scan_pending(const struct n2_view *view, const struct n2_scan *scan)
 static void scan_allowed(const struct n2_view *view, const struct n2_scan *scan)
 {
     uint32_t ids[N2_SCAN_BLOCK], nodes[N2_SCAN_BLOCK], keys[N2_SCAN_BLOCK];
-    uint32_t n_ids = N2_ACQUIRE(&view->store->n_ids);
-    for (uint32_t from = 0; from < n_ids;) {
-        size_t m = n2_filter_list(view->filter, from, n_ids, N2_SCAN_BLOCK, ids, &from), n = 0;
+    for (uint32_t from = 0; from < view->n_ids;) {
+        size_t m = n2_filter_list(view->filter, from, view->n_ids, N2_SCAN_BLOCK, ids, &from),
+               n = 0;
         for (size_t i = 0; i < m; i++) {
             ids[n] = ids[i];
             nodes[n] = n2_store_node(view->store, ids[i]);
@@ -158,8 +165,19 @@ static void scan_all(const struct n2_view *view, const struct n2_scan *scan)
         scan_allowed(view, scan);
         return;
     }
-    for (uint32_t from = 0; from < view->n_nodes; from += N2_SCAN_BLOCK)
-        n2_scan_block(view, from, scan, 1);
+    for (uint32_t from = 0; from < view->n_nodes;)
+        from = n2_scan_block(view, from, scan, 1);
+}
+
+/* Offers what has moved to nodes that are not the view's: from nodes that a search came to too
+ * late.
+ */
+static void scan_moved(const struct n2_view *view, const struct n2_scan *scan)
+{
+    struct n2_view later = *view;
+    uint32_t from = view->n_nodes;
+    while (from < (later.n_nodes = n2_view_end(view)))
+        from = n2_scan_block(&later, from, scan, 1);
 }
 
 bool n2_search_options_hold(const struct n2_search_options *o)
@@ -214,9 +232,8 @@ static struct n2_beam picky_beam(const struct n2_view *view, size_t k, float sha
 static void plan_filtered(struct n2_view *view, const struct n2_search_options *o,
                           struct n2_plan *plan)
 {
-    uint32_t n_ids = N2_ACQUIRE(&view->store->n_ids);
-    size_t n_allowed = n2_filter_count(view->filter, n_ids);
-    float share = (float)n2_max(n_allowed, 1) / (float)n2_max(n_ids, 1), measured;
+    size_t n_allowed = n2_filter_count(view->filter, view->n_ids);
+    float share = (float)n2_max(n_allowed, 1) / (float)n2_max(view->n_ids, 1), measured;
     view->leaps = share < LEAP_SHARE;
     plan->beam = picky_beam(view, n2_max(plan->k, 1), view->leaps ? 1 : share, o, &measured);
     plan->most_measured = n_allowed / SCANS_A_WALK;
@@ -284,7 +301,7 @@ static void join_allowed(const struct n2_view *view, const struct n2_probe *prob
                          struct n2_scratch *scratch)
 {
     uint32_t ids[STARTS], nodes[STARTS];
-    size_t m = n2_filter_sample(view->filter, N2_ACQUIRE(&view->store->n_ids), STARTS, ids), n = 0;
+    size_t m = n2_filter_sample(view->filter, view->n_ids, STARTS, ids), n = 0;
     for (size_t i = 0; i < m; i++) {
         uint32_t node = nodes[n] = n2_store_node(view->store, ids[i]);
         n += node < view->n_rows && n2_is_linked(N2_ACQUIRE(n2_graph_height(view->graph, node)));
@@ -355,6 +372,7 @@ void n2_search_probe(const struct n2_view *view, struct n2_probe *probe, const s
     }
     if (heap->size < plan->k || scratch->gave_up)
         scan_all(view, &scan);
+    scan_moved(view, &scan);
     n2_search_results(view->store, heap, out, n_out);
     while (plan->radius && *n_out > 0 &&
            is_beyond(view->store, out[*n_out - 1].distance, *plan->radius))

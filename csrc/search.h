@@ -15,9 +15,9 @@ struct n2_scan {
 #define N2_SCAN_BLOCK 256 /* nodes measured at once by a scan */
 
 /* Measures the nodes from..from + N2_SCAN_BLOCK - 1, those that there are, for each of scans[n]: so
- * that a block is read from memory once. */
-void n2_scan_block(const struct n2_view *view, uint32_t from, const struct n2_scan *scans,
-                   size_t n);
+ * that a block is read from memory once. Returns where it ended. */
+uint32_t n2_scan_block(const struct n2_view *view, uint32_t from, const struct n2_scan *scans,
+                       size_t n);
 
 /* How a search is to find its results. */
 struct n2_plan {

@@ -6,7 +6,7 @@
 #include <math.h>
 
 int n2_space_init(struct n2_space *space, size_t dim, size_t n_axes, size_t sketch_bytes,
-                  size_t n_nodes)
+                  size_t n_nodes, size_t n_reserved)
 {
     memset(space, 0, sizeof(*space));
     space->dim = dim;
@@ -23,9 +23,9 @@ int n2_space_init(struct n2_space *space, size_t dim, size_t n_axes, size_t sket
     if (!status)
         status = n2_column_commit(&space->scales, n_axes);
     if (!status)
-        status = n2_column_reserve(&space->codes, n2_space_code_bytes(n_axes), n_nodes, n_nodes);
+        status = n2_column_reserve(&space->codes, n2_space_code_bytes(n_axes), n_reserved, n_nodes);
     if (!status && sketch_bytes)
-        status = n2_column_reserve(&space->sketches, sketch_bytes, n_nodes, n_nodes);
+        status = n2_column_reserve(&space->sketches, sketch_bytes, n_reserved, n_nodes);
     if (status)
         n2_space_release(space);
     return status;

@@ -68,11 +68,12 @@ N2_INLINE float n2_space_limit(size_t dim)
     return (float)n2_min(INT16_MAX, ((size_t)1 << 31) / 128 / n2_space_width(dim) - 1);
 }
 
-/* Makes a space with zeros for axes and room reserved for the codes of n_nodes nodes, and for
- * sketches of that many bytes each (0: there are none). Returns 0 or N2_ERR_NO_MEMORY, and *space
+/* Makes a space with zeros for axes and room reserved for the codes of n_nodes nodes at least, and
+ * of n_reserved if that can be had, and for sketches of that many bytes each (0: there are none).
+ * Returns 0 or N2_ERR_NO_MEMORY, and *space
  * is all zero: no space. */
 int n2_space_init(struct n2_space *space, size_t dim, size_t n_axes, size_t sketch_bytes,
-                  size_t n_nodes);
+                  size_t n_nodes, size_t n_reserved);
 void n2_space_release(struct n2_space *space);
 
 /* Bytes of a code. */

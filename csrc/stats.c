@@ -35,8 +35,11 @@ static void fill_counts(const struct n2_index *index, struct n2_stats *s)
     s->n_dead = N2_LOAD(&graph->n_dead);
     s->n_nodes = N2_ACQUIRE(&store->n_nodes); /* last: never fewer than are linked */
     s->n_vectors = N2_LOAD(&store->n_live);
-    s->n_deleted = N2_ACQUIRE(&store->n_ids) - s->n_vectors;
-    s->n_pending = n2_min(s->n_nodes - n_linked - n_gone, s->n_vectors);
+    s->n_repaired = N2_LOAD(&graph->n_repaired);
+    s->given_back_bytes = N2_LOAD(&index->given_back_bytes);
+    uint64_t n_ids = N2_ACQUIRE(&store->n_ids), n_known = n_linked + n_gone;
+    s->n_deleted = n_ids > s->n_vectors ? n_ids - s->n_vectors : 0;
+    s->n_pending = s->n_nodes > n_known ? n2_min(s->n_nodes - n_known, s->n_vectors) : 0;
     uint64_t n_shown = s->n_pending + n_linked; /* of which dead ones have no id */
     s->n_duplicates = s->n_vectors + s->n_dead > n_shown ? s->n_vectors + s->n_dead - n_shown : 0;
     s->max_level = (int32_t)n2_entry_height(entry) - 1;

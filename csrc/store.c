@@ -132,7 +132,7 @@ void n2_store_detach(struct n2_store *store, uint32_t id)
     struct n2_id entry = n2_store_entry(store, id);
     uint32_t *label = n2_store_label(store, entry.node), before = N2_LOAD(label);
     if (before == id) {
-        N2_STORE(label, entry.next);
+        N2_RELEASE(label, entry.next); /* who sees it sees that the id moves */
         return;
     }
     while (before < id) { /* chains ascend, unless they are rotten */

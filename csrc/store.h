@@ -37,8 +37,10 @@ struct n2_store {
     struct n2_column vectors, labels, ids;
     /* Published with release, nodes first: who sees an id sees its node. */
     uint32_t n_nodes, n_ids;
-    uint32_t n_live;  /* ids that were not deleted */
-    uint32_t n_moves; /* how often an id got another node; counted before it does */
+    uint32_t n_live; /* ids that were not deleted */
+    /* Twice how often an id got another node: counted before that node is there, and when it has
+     * it. So it is odd while an id moves. */
+    uint32_t n_moves;
 };
 
 /* A vector prepared for distances to nodes. */

@@ -411,7 +411,8 @@ static int make_space(const struct sample *s, struct n2_space *space)
     size_t sketch_bytes = n2_sketch_bytes(s->n_axes, t->graph->M0);
     bool pays = s->n_axes == s->dim && n2_space_code_bytes(s->n_axes) > N2_CODE_UNIT;
     bool sketched = t->sketch == N2_SKETCH_ON || (t->sketch == N2_SKETCH_AUTO && pays);
-    int status = n2_space_init(space, s->dim, s->n_axes, sketched ? sketch_bytes : 0, t->n_nodes);
+    int status = n2_space_init(space, s->dim, s->n_axes, sketched ? sketch_bytes : 0, t->n_nodes,
+                               t->n_reserved);
     if (status)
         return status;
     space->of_products = is_dot(s);

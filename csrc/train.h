@@ -27,6 +27,7 @@ struct n2_training {
     struct n2_team *team;
     void **buffers; /* one a thread, of n2_space_buffer_bytes */
     uint32_t n_nodes;
+    size_t n_reserved;    /* nodes that the columns have addresses for */
     const float *queries; /* [n_queries][dim], checked; NULL: vectors are in their place */
     size_t n_queries;
     uint64_t seed;

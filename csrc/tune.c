@@ -252,6 +252,12 @@ static float choose_shrink(const struct tuner *t)
     return n ? n2_key_distance((uint32_t)words[n / LOW_SHARE]) : 0;
 }
 
+bool n2_tune_is_due(const struct n2_index *index, size_t n_new)
+{
+    const struct n2_graph *graph = &index->graph;
+    return N2_LOAD(&graph->n_changed) + n_new >= (N2_LOAD(&graph->n_linked) + n_new) / RETUNE;
+}
+
 size_t n2_tune_queries(struct n2_build *build)
 {
     const struct n2_index *index = build->index;
@@ -259,7 +265,7 @@ size_t n2_tune_queries(struct n2_build *build)
     size_t n = n2_min(MOST_MEASURED / n2_max(n_after, 1), n_after / NODES_A_QUERY);
     n = n2_min(n2_min(n2_max(n, LEAST_QUERIES), N2_TUNE_QUERIES), build->inserter.most);
     if (n2_pass_space(build)->growth <= 0 || build->n_new / 4 < n ||
-        (!build->retrains && index->graph.n_changed + build->n_new < n_after / RETUNE))
+        (!build->retrains && !n2_tune_is_due(index, build->n_new)))
         return 0;
     return n;
 }

@@ -34,6 +34,10 @@ N2_INLINE size_t n2_tune_width(size_t k)
 }
 
 struct n2_build;
+struct n2_index;
+
+/* Whether recall is to be measured again when n_new more nodes are linked. */
+bool n2_tune_is_due(const struct n2_index *index, size_t n_new);
 
 /* Whether the build is to tune, and before how many nodes to go: 0 if not. */
 size_t n2_tune_queries(struct n2_build *build);

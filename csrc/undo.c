@@ -114,7 +114,7 @@ void n2_undo_restore(struct n2_undo *undo)
     N2_STORE(&graph->n_linked, before->n_linked);
     for (int l = 0; l <= N2_MAX_LEVEL; l++)
         N2_STORE(&graph->n_level[l], before->n_level[l]);
-    graph->n_changed = before->n_changed;
+    N2_STORE(&graph->n_changed, before->n_changed);
     graph->settled = before->settled;
     N2_RELEASE(&graph->entry, before->entry);
 }

@@ -87,6 +87,7 @@ static void mend(const struct n2_unlink *u, uint32_t node, uint32_t level,
     size_t n_kept = divide(u, scratch->nodes, n_links, doomed, &n_doomed);
     if (n_kept == n_links)
         return;
+    N2_FETCH_ADD(&in->graph->n_repaired, n_links - n_kept);
     size_t n = look_behind(u, node, level, n_kept, doomed, n_doomed, scratch->queue_room, scratch);
     int32_t selection = in->selection == N2_NAIVE ? N2_NAIVE : N2_HEURISTIC_KEEP_PRUNED;
     bool fills = level == 0 && in->selection0 == N2_HEURISTIC_KEEP_PRUNED;
@@ -137,7 +138,7 @@ void n2_unlink_finish(struct n2_unlink *u, struct n2_graph *graph)
         N2_STORE(&graph->n_level[level], graph->n_level[level] - 1);
     }
     N2_STORE(&graph->n_linked, graph->n_linked - u->n_doomed);
-    graph->n_changed += u->n_doomed;
+    N2_STORE(&graph->n_changed, graph->n_changed + u->n_doomed);
     N2_STORE(&graph->n_gone, graph->n_gone + u->n_doomed);
     N2_STORE(&graph->n_dead, graph->n_dead - u->n_doomed);
     if (is_doomed(u, n2_entry_point(graph->entry)))

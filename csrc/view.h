@@ -21,8 +21,9 @@ N2_INLINE uint32_t *n2_slack_slots(const struct n2_slack *slack, uint32_t node)
     return (uint32_t *)(void *)slack->slots.base + (size_t)node * slack->room;
 }
 
-/* What a search looks at: nodes from n_nodes on do not exist for it, links end where one leads to a
- * node from n_rows on. */
+/* What a search looks at: ids from n_ids on, and nodes from n_nodes on, do not exist for it; links
+ * end where one leads to a node from n_rows on. An id has its node below n_nodes, unless it moved
+ * since. */
 struct n2_view {
     const struct n2_store *store;
     const struct n2_space *space; /* distances are those between its codes; NULL: between vectors */
@@ -33,11 +34,24 @@ struct n2_view {
     bool sketched; /* the space's sketches are those of the graph's links on level 0 */
     bool picky;    /* not all nodes are results: see n2_view_admits */
     bool leaps;    /* walks look at those alone that are, and at what others lead to */
-    const struct n2_filter *filter; /* NULL: all ids may be results */
-    uint32_t n_nodes, n_rows;       /* n_rows <= n_nodes */
-    uint32_t n_moves;               /* of the store, then */
+    const struct n2_filter *filter;  /* NULL: all ids may be results */
+    uint32_t n_ids, n_nodes, n_rows; /* n_rows <= n_nodes */
+    uint32_t n_moves;                /* of the store, then */
     uint64_t entry; /* of the graph; its node is below n_rows. Builds do not use it */
 };
+
+/* Whether an id moves from node to node, or did since the view was made. */
+N2_INLINE bool n2_view_moves(const struct n2_view *view)
+{
+    return view->n_moves % 2 || N2_ACQUIRE(&view->store->n_moves) != view->n_moves;
+}
+
+/* Where the nodes end to which ids may have moved: who has been to all up to there, and to the
+ * later ones last, has met every id. */
+N2_INLINE uint32_t n2_view_end(const struct n2_view *view)
+{
+    return n2_view_moves(view) ? N2_ACQUIRE(&view->store->n_nodes) : view->n_nodes;
+}
 
 /* Whether an id of the node may be a result. */
 N2_INLINE bool n2_view_admits(const struct n2_view *view, uint32_t node)
@@ -45,14 +59,13 @@ N2_INLINE bool n2_view_admits(const struct n2_view *view, uint32_t node)
     uint32_t id = N2_LOAD(n2_store_label(view->store, node));
     if (!view->filter)
         return id != N2_NONE;
-    uint32_t n_ids = N2_ACQUIRE(&view->store->n_ids);
-    while (id < n_ids && !n2_filter_allows(view->filter, id)) {
+    while (id < view->n_ids && !n2_filter_allows(view->filter, id)) {
         uint32_t next = n2_store_entry(view->store, id).next;
         if (next <= id)
             return false; /* rotten */
         id = next;
     }
-    return id < n_ids;
+    return id < view->n_ids;
 }
 
 /* Prepares a node for distances to other nodes. `buffer` has room for n2_space_floats and lasts as

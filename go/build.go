@@ -24,7 +24,7 @@ import (
 // When ctx ends, Build returns its cause; when the index is closed, [ErrClosed]. A build that fails
 // leaves the index as before.
 func (x *Index) Build(ctx context.Context, o *BuildOptions) error {
-	return wrap("build", x.runBuild(ctx, o, false))
+	return wrap("build", x.runBuild(ctx, o, buildPart{}))
 }
 
 // Compact makes a [Index.Build], and then gives back the memory of vectors that were deleted or
@@ -32,10 +32,16 @@ func (x *Index) Build(ctx context.Context, o *BuildOptions) error {
 // as they are, and none is given out again. Searches and changes go on meanwhile; changes wait once,
 // for some milliseconds for each million vectors. While it copies there is up to twice the memory.
 func (x *Index) Compact(ctx context.Context, o *BuildOptions) error {
-	return wrap("compact", x.runBuild(ctx, o, true))
+	return wrap("compact", x.runBuild(ctx, o, buildPart{compact: true}))
 }
 
-func (x *Index) runBuild(ctx context.Context, o *BuildOptions, compact bool) error {
+// A buildPart says what a build does.
+type buildPart struct {
+	compact bool
+	most    int // if not 0: how many pending vectors it links, leaving out what looks at the whole graph
+}
+
+func (x *Index) runBuild(ctx context.Context, o *BuildOptions, part buildPart) error {
 	if o == nil {
 		o = &BuildOptions{}
 	}
@@ -47,7 +53,7 @@ func (x *Index) runBuild(ctx context.Context, o *BuildOptions, compact bool) err
 	}
 	ctx, stop := x.until(ctx)
 	defer stop(nil)
-	return x.builds.do(ctx, func() error { return x.buildSteps(ctx, o, compact) })
+	return x.builds.do(ctx, func() error { return x.buildSteps(ctx, o, part) })
 }
 
 // maxThreads is C's N2_MAX_THREADS.
@@ -55,7 +61,7 @@ const maxThreads = 1024
 
 // buildSteps makes a build. Between its steps the build rests in x.build, outside of any lane, from
 // where Close ends it.
-func (x *Index) buildSteps(ctx context.Context, o *BuildOptions, compact bool) error {
+func (x *Index) buildSteps(ctx context.Context, o *BuildOptions, part buildPart) error {
 	n, err := x.countVectors(o.Queries)
 	if err != nil {
 		return err
@@ -68,7 +74,7 @@ func (x *Index) buildSteps(ctx context.Context, o *BuildOptions, compact bool) e
 		if x.build != nil {
 			return ErrClosed // it is one that was left to Close
 		}
-		x.build, err = x.core.beginBuild(threads, o.Queries, n, compact)
+		x.build, err = x.core.beginBuild(threads, o.Queries, n, part)
 		return err
 	})
 	if err != nil {

@@ -479,6 +479,8 @@ func (c *core) stats() Stats {
 		Deleted:         int(s.n_deleted),
 		Dead:            int(s.n_dead),
 		Nodes:           int(s.n_nodes),
+		RepairedLinks:   uint64(s.n_repaired),
+		GivenBackBytes:  uint64(s.given_back_bytes),
 		Metric:          Metric(s.metric),
 		Selection:       Selection(s.selection),
 		Merging:         Merging(s.merging),
@@ -509,6 +511,12 @@ func (c *core) stats() Stats {
 	return stats
 }
 
+func (c *core) linkDue() int {
+	n := C.n2_link_due(c.index)
+	runtime.KeepAlive(c)
+	return int(n)
+}
+
 // A build is one in C that is under way.
 type build struct {
 	core  *core
@@ -516,11 +524,12 @@ type build struct {
 }
 
 // beginBuild begins a build, with the n vectors of queries to measure by.
-func (c *core) beginBuild(threads int, queries []float32, n int, compact bool) (*build, error) {
+func (c *core) beginBuild(threads int, queries []float32, n int, part buildPart) (*build, error) {
 	options := C.struct_n2_build_options{
 		size:    C.sizeof_struct_n2_build_options,
 		threads: C.int32_t(threads),
-		compact: C.int32_t(cBool(compact)),
+		compact: C.int32_t(cBool(part.compact)),
+		most:    C.size_t(part.most),
 	}
 	if n > 0 {
 		var pinner runtime.Pinner

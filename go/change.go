@@ -21,7 +21,7 @@ func (x *Index) AddIndex(other *Index) (first uint32, err error) {
 	if err == nil {
 		// Nobody who has a place in walks waits for one in adds: so two that are added to each other
 		// do not wait in a circle.
-		err = x.adds.do(x.closing, func() error {
+		err = x.change(func() error {
 			return other.walks.do(other.closing, func() (err error) {
 				first, err = x.core.addIndex(other.core)
 				x.n.Store(int64(x.core.stats().Len))
@@ -41,7 +41,7 @@ func (x *Index) AddIndex(other *Index) (first uint32, err error) {
 func (x *Index) Delete(id uint32) error {
 	err := x.valid()
 	if err == nil {
-		err = x.adds.do(x.closing, func() error {
+		err = x.change(func() error {
 			err := x.core.delete(id)
 			if err == nil {
 				x.n.Add(-1)
@@ -59,7 +59,7 @@ func (x *Index) Delete(id uint32) error {
 func (x *Index) Update(id uint32, v []float32) error {
 	err := x.checkVector(v)
 	if err == nil {
-		err = x.adds.do(x.closing, func() error { return x.core.update(id, v) })
+		err = x.change(func() error { return x.core.update(id, v) })
 	}
 	return wrap("update", err)
 }

@@ -69,6 +69,26 @@ func ExampleIndex_Delete() {
 	// Output: [{1 13}] 3
 }
 
+// What is added is linked by itself.
+func ExampleOptions_autoLink() {
+	x, err := n2.New(2, &n2.Options{Metric: n2.L2, AutoLink: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer x.Close()
+	for i := range 10000 { // from as many goroutines as there are requests
+		if _, err := x.Add([]float32{float32(i), 1}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	neighbors, err := x.Search([]float32{7000, 1}, 1, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(neighbors)
+	// Output: [{7000 0}]
+}
+
 func ExampleIndex_Update() {
 	x := points()
 	defer x.Close()

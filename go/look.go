@@ -17,6 +17,9 @@ type Stats struct {
 	Dead       int // nodes that the next build takes out of the graph: deleted, or replaced by an Update
 	Nodes      int // places that take memory: of these vectors, dead, or given up
 
+	RepairedLinks  uint64 // links to deleted or replaced vectors that were replaced, since New or Load
+	GivenBackBytes uint64 // that compactions gave back, since New or Load
+
 	Metric          Metric // this and those up to Seed: as in Options, with defaults filled in
 	Selection       Selection
 	Merging         Merging

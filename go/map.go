@@ -138,7 +138,7 @@ func (m *Map[K]) putAll(keys []K, vs []float32) error {
 
 func (m *Map[K]) putRaw(keys rawKeys, vs []float32) error {
 	x := m.x
-	return x.adds.do(x.closing, func() error {
+	return x.change(func() error {
 		n, err := x.core.put(kindOf[K](), keys, vs)
 		if err == nil {
 			x.n.Store(int64(n))
@@ -206,7 +206,7 @@ func (m *Map[K]) Delete(key K) error {
 	err := x.valid()
 	if err == nil {
 		raw := rawOf(key)
-		err = x.adds.do(x.closing, func() error {
+		err = x.change(func() error {
 			err := x.core.deleteKey(kindOf[K](), raw)
 			if err == nil {
 				x.n.Add(-1)

@@ -35,8 +35,9 @@ func (*core) save(string) error                                                 
 func (*core) beginSave() (*writer, error)                                         { return nil, ErrNoCgo }
 func (*core) verify(*int32) error                                                 { return ErrNoCgo }
 func (*core) degrees(*int32) ([][]int, error)                                     { return nil, ErrNoCgo }
+func (*core) linkDue() int                                                        { return 0 }
 func (*core) stats() Stats                                                        { return Stats{} }
-func (*core) beginBuild(int, []float32, int, bool) (*build, error)                { return nil, ErrNoCgo }
+func (*core) beginBuild(int, []float32, int, buildPart) (*build, error)           { return nil, ErrNoCgo }
 
 type build struct{}
 

@@ -146,6 +146,9 @@ type Options struct {
 	Store Storage
 	// Seed chooses levels, the order of insertion and the places of keys. Zero is a seed like any other.
 	Seed uint64
+	// AutoLink has the index link by itself what is added, in the background, whenever to scan what is
+	// pending would cost a search about a tenth of its time: see [Index.Add]. It is not saved.
+	AutoLink bool
 }
 
 // LoadOptions are those of [Load] and [Read]. Nil means all zero.
@@ -156,6 +159,8 @@ type LoadOptions struct {
 	NoMap bool
 	// Verify checks the whole index, as [Index.Verify] does, before Load or Read returns.
 	Verify bool
+	// AutoLink is that of [Options].
+	AutoLink bool
 }
 
 // BuildOptions are those of [Index.Build]. Nil means all zero.

@@ -226,7 +226,9 @@ static void act(struct world *w, struct input *in)
                    (byte < w->n ? 0 : N2_ERR_NOT_FOUND));
         break;
     case 7:
-        if (!w->build)
+        if (!w->build && byte % 2)
+            FUZZ_CHECK(n2_link(w->index, 1 + byte / 2) == 0);
+        else if (!w->build)
             build(w->index);
         break;
     case 8:

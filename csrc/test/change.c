@@ -199,14 +199,16 @@ static void run_model(int metric, int navigation, int merging)
     options.M = 8;
     options.ef_construction = 60;
     struct n2_index *index = NULL;
-    size_t n_true = 0, n_found = 0, n_rounds = test_scale(60, 10);
+    size_t n_true = 0, n_found = 0, n_given = 0, n_rounds = test_scale(60, 10);
     REQUIRE_OK(n2_create(&index, DIM, &options));
     for (size_t round = 0; round < n_rounds; round++) {
         add(index, &model, &rng, rng_below(&rng, 120));
         delete (index, &model, &rng, rng_below(&rng, round % 20 == 19 ? 2000 : 60));
         update(index, &model, &rng, rng_below(&rng, 40));
         compare(index, &model, &rng, &n_true, &n_found);
-        if (rng_below(&rng, 2)) {
+        if (rng_below(&rng, 3) == 0) {
+            CHECK_STATUS(0, n2_link(index, 1 + rng_below(&rng, 100)));
+        } else if (rng_below(&rng, 2)) {
             bool compact = rng_below(&rng, 3) == 0;
             struct n2_build_options build;
             struct n2_stats stats = {.size = sizeof(stats)};
@@ -216,6 +218,8 @@ static void run_model(int metric, int navigation, int merging)
             CHECK_STATUS(0, n2_get_stats(index, &stats));
             CHECK(stats.n_pending == 0 && stats.n_dead == 0);
             CHECK(!compact || stats.n_nodes == stats.n_vectors - stats.n_duplicates);
+            CHECK(stats.given_back_bytes >= n_given);
+            n_given = stats.given_back_bytes;
         }
         CHECK_SOUND(index);
         delete (index, &model, &rng, rng_below(&rng, 30));
@@ -230,6 +234,7 @@ static void run_model(int metric, int navigation, int merging)
             CHECK_STATUS(0, n2_save(index, path));
             n2_free(index);
             REQUIRE_OK(n2_load(&index, path, &load));
+            n_given = 0;
         }
         check_vectors(index, &model);
         check_list(index, &model, 1 + rng_below(&rng, 100));
@@ -267,6 +272,9 @@ static void test_threads(void)
         CHECK_STATUS(0, build_on(index, threads));
         CHECK_STATUS(0, n2_compact(index, NULL));
         CHECK_SOUND(index);
+        struct n2_stats stats = {.size = sizeof stats};
+        CHECK_STATUS(0, n2_get_stats(index, &stats));
+        CHECK(stats.given_back_bytes >= n / 3 * DIM * sizeof(float));
         struct bytes bytes = index_bytes(index);
         CHECK(!first.data || bytes_equal(first, bytes));
         if (first.data)

@@ -34,6 +34,8 @@ struct trial {
     int metric, merging;
     bool build;     /* the first N vectors are built before the action */
     bool pending;   /* MORE vectors wait */
+    bool changed;   /* every third of the N is deleted, every third replaced by its neighbour */
+    bool goes_on;   /* a failure leaves what was done so far */
     bool read_only; /* one scene serves for all faults */
     int keys;
 };
@@ -63,6 +65,10 @@ static bool scene_make(struct scene *scene, const struct trial *trial)
         return false;
     if (trial->pending)
         CHECK_STATUS(0, put_named(scene->index, N, scene->vectors + N * DIM, MORE));
+    for (uint32_t id = 0; trial->changed && id + 2 < N; id += 3) {
+        CHECK_STATUS(0, n2_delete(scene->index, id));
+        CHECK_STATUS(0, n2_update(scene->index, id + 1, scene->vectors + (size_t)id * DIM));
+    }
     scene->before = index_bytes(scene->index);
     return scene->before.data != NULL;
 }
@@ -74,10 +80,10 @@ static void scene_free(struct scene *scene)
     bytes_free(&scene->before);
 }
 
-static void check_after(struct scene *scene, int64_t nth, int status)
+static void check_after(struct scene *scene, const struct trial *trial, int64_t nth, int status)
 {
     CHECK_SOUND(scene->index);
-    if (!status)
+    if (!status || trial->goes_on)
         return;
     struct bytes after = index_bytes(scene->index);
     CHECKF(bytes_equal(scene->before, after), "operation %lld failed: other bytes", (long long)nth);
@@ -97,7 +103,7 @@ static void each_fault(struct trial trial)
         n2_fault_arm(-1);
         CHECKF(sane(status), "operation %lld fails: %s", (long long)nth, n2_status_text(status));
         CHECKF(met || status == 0, "no fault, and yet: %s", n2_status_text(status));
-        check_after(&scene, nth, status);
+        check_after(&scene, &trial, nth, status);
         failures += status != 0;
         faults += met;
         if (!CHECKF(nth < MAX_FAULTS, "no end of faults"))
@@ -239,6 +245,73 @@ static void test_build(void)
                               .merging = N2_MERGE_SKIP,
                               .build = true,
                               .pending = true});
+}
+
+static int act_link(struct scene *scene)
+{
+    return n2_link(scene->index, MORE / 2);
+}
+
+static void test_link(void)
+{
+    each_fault((struct trial){.act = act_link,
+                              .metric = N2_L2,
+                              .merging = N2_MERGE_SKIP,
+                              .build = true,
+                              .pending = true});
+}
+
+/* Whether all that the scene has changed is as it should be. */
+static void check_changes(struct scene *scene)
+{
+    for (uint32_t id = 0; id + 2 < N; id++) {
+        float vector[DIM];
+        CHECK_STATUS(id % 3 == 0 ? N2_ERR_NOT_FOUND : 0, n2_vector(scene->index, id, vector));
+        size_t which = id % 3 == 1 ? id - 1 : id;
+        CHECK(id % 3 == 0 || !memcmp(vector, scene->vectors + which * DIM, sizeof vector));
+    }
+}
+
+static int act_build_changed(struct scene *scene)
+{
+    int status = build_on(scene->index, 2);
+    check_changes(scene);
+    return status;
+}
+
+static int act_compact(struct scene *scene)
+{
+    int status = n2_compact(scene->index, NULL);
+    check_changes(scene);
+    return status;
+}
+
+/* What a build took out of the graph stays out if what comes next fails. */
+static void test_compact(void)
+{
+    int (*acts[])(struct scene *) = {act_build_changed, act_compact};
+    for (size_t i = 0; i < 2; i++)
+        each_fault((struct trial){.act = acts[i],
+                                  .metric = N2_L2,
+                                  .merging = N2_MERGE_SKIP,
+                                  .build = true,
+                                  .pending = true,
+                                  .changed = true,
+                                  .goes_on = true});
+}
+
+static int act_update(struct scene *scene)
+{
+    int status = 0;
+    for (size_t i = 0; i < 20000 && !status; i++) /* so many that memory must grow */
+        status = n2_update(scene->index, 1, scene->vectors);
+    return status;
+}
+
+static void test_update(void)
+{
+    each_fault((struct trial){
+        .act = act_update, .metric = N2_L2, .merging = N2_MERGE_SKIP, .goes_on = true});
 }
 
 static int act_search(struct scene *scene)
@@ -426,9 +499,10 @@ static void test_verify(void)
 }
 
 static const struct test_case cases[] = {
-    {"create", test_create}, {"add", test_add},       {"add_index", test_add_index},
-    {"put", test_put},       {"build", test_build},   {"search", test_search},
-    {"cursor", test_cursor}, {"save", test_save},     {"load", test_load},
+    {"create", test_create}, {"add", test_add},         {"add_index", test_add_index},
+    {"put", test_put},       {"build", test_build},     {"link", test_link},
+    {"update", test_update}, {"compact", test_compact}, {"search", test_search},
+    {"cursor", test_cursor}, {"save", test_save},       {"load", test_load},
     {"stream", test_stream}, {"verify", test_verify},
 };
 TEST_MAIN(cases)

@@ -32,7 +32,7 @@ static bool scene_make(struct scene *s, size_t n_axes, size_t n, bool of_product
     s->n_axes = n_axes;
     s->n = n;
     if (!CHECK_STATUS(
-            0, n2_space_init(&s->space, n_axes, n_axes, n2_sketch_bytes(n_axes, n - 1), n)) ||
+            0, n2_space_init(&s->space, n_axes, n_axes, n2_sketch_bytes(n_axes, n - 1), n, n)) ||
         !CHECK_STATUS(0, n2_column_commit(&s->space.codes, n)) ||
         !CHECK_STATUS(0, n2_column_commit(&s->space.sketches, 1)))
         return false;

@@ -153,6 +153,14 @@ static bool do_build(struct worker *w, size_t round)
     return status == 0;
 }
 
+static bool do_link(struct worker *w, size_t round)
+{
+    size_t due = n2_link_due(w->index);
+    int status = n2_link(w->index, round % 2 || due == 0 ? 1 + round % 50 : due);
+    CHECKF(fine(status) || status == N2_ERR_CANCELLED, "n2_link: %s", n2_status_text(status));
+    return status == 0;
+}
+
 /* A build by steps, given up half-way every other time. */
 static bool do_steps(struct worker *w, size_t round)
 {
@@ -305,7 +313,7 @@ static void test_changes(void)
         {do_change, 3, changes},          {do_search, 2, test_scale(800, 100)},
         {do_build, 2, test_scale(20, 5)}, {do_steps, 1, test_scale(20, 5)},
         {do_save, 1, test_scale(20, 5)},  {do_look, 1, test_scale(60, 12)},
-        {do_walk, 2, test_scale(20, 5)},
+        {do_walk, 2, test_scale(20, 5)},  {do_link, 1, test_scale(60, 12)},
     };
     struct n2_index *index = make_named(300, true);
     REQUIRE(index != NULL);
@@ -376,9 +384,9 @@ static void test_close(void)
     static struct start starts[MAX_THREADS];
     static pthread_t threads[MAX_THREADS];
     const struct job jobs[] = {
-        {do_add, 1, 1000},   {do_search, 4, 1000}, {do_build, 1, 1000},
-        {do_steps, 1, 1000}, {do_save, 1, 1000},   {do_stream, 2, 1000},
-        {do_look, 1, 1000},  {do_change, 1, 1000}, {do_walk, 2, 1000},
+        {do_add, 1, 1000},  {do_search, 4, 1000}, {do_build, 1, 1000}, {do_steps, 1, 1000},
+        {do_save, 1, 1000}, {do_stream, 2, 1000}, {do_look, 1, 1000},  {do_change, 1, 1000},
+        {do_walk, 2, 1000}, {do_link, 1, 1000},
     };
     size_t rounds = test_scale(12, 2);
     for (size_t round = 0; round < rounds; round++) {
@@ -607,6 +615,75 @@ static void test_shrinking(void)
     n2_free(index);
 }
 
+/* An index in which ids 0..STILL - 1, of a third as many vectors, stay as they are, and those from
+ * there to ALL - 1 move. */
+enum { STILL = 60, MOVING = 12, ALL = STILL + MOVING };
+
+/* All are found, each once, however they move; and no id that is not there yet is taken for rot. */
+static void *find_all(void *argument)
+{
+    struct worker *worker = argument;
+    static const size_t k = 1000;
+    for (size_t round = 0; round < worker->rounds; round++) {
+        struct n2_neighbor *out = must_alloc(k, sizeof *out);
+        unsigned char seen[ALL] = {0};
+        float query[DIM], vector[DIM];
+        size_t n = 0, n_seen = 0;
+        vector_of(100000 + (uint32_t)(round % STILL), query);
+        CHECK_STATUS(0, worker->number % 2 ? n2_search_exact(worker->index, query, 1, k, out, &n)
+                                           : n2_search(worker->index, query, k, NULL, out, &n));
+        CHECK_RESULTS(N2_L2, out, n, 1u << 20);
+        for (size_t i = 0; i < n; i++)
+            if (out[i].id < ALL)
+                n_seen += !seen[out[i].id]++;
+        CHECKF(n_seen == ALL, "%zu of %d found", n_seen, ALL);
+        struct n2_stats stats = {.size = sizeof stats};
+        CHECK_STATUS(0, n2_get_stats(worker->index, &stats));
+        CHECK(stats.n_deleted < 1u << 20);
+        int status =
+            n2_vector(worker->index, (uint32_t)(stats.n_vectors + stats.n_deleted), vector);
+        CHECK(status == 0 || status == N2_ERR_NOT_FOUND);
+        free(out);
+    }
+    return NULL;
+}
+
+static void test_moving(void)
+{
+    enum { SEARCHERS = 4 };
+    pthread_t threads[SEARCHERS];
+    struct worker workers[SEARCHERS];
+    struct n2_options options = options_of(N2_L2);
+    float vectors[ALL * DIM];
+    uint64_t rng = test_seed;
+    uint32_t added = 0;
+    for (uint32_t i = 0; i < ALL; i++) /* those that move are equal to some that do not */
+        vector_of(100000 + i % (STILL / 3), vectors + i * DIM);
+    options.M = 4;
+    struct n2_index *index = index_make(&options, DIM, vectors, ALL, 1);
+    REQUIRE(index != NULL);
+    for (size_t i = 0; i < SEARCHERS; i++) {
+        workers[i] = (struct worker){.index = index, .number = i, .rounds = test_scale(4000, 500)};
+        REQUIRE(!pthread_create(&threads[i], NULL, find_all, &workers[i]));
+    }
+    for (size_t round = 0; round < test_scale(30000, 3000); round++) {
+        uint32_t id = STILL + (uint32_t)rng_below(&rng, MOVING), name = (uint32_t)(round % 100);
+        float vector[DIM];
+        vector_of(name < STILL ? 100000 + name % (STILL / 3) : 200000 + (uint32_t)round, vector);
+        CHECK_STATUS(0, n2_update(index, id, vector));
+        if (round % 100 == 0)
+            CHECK_STATUS(0, n2_add(index, vectors, 1, &added));
+        if (round % 100 == 50)
+            CHECK_STATUS(0, n2_delete(index, added));
+        if (round % 1000 == 999)
+            CHECK_STATUS(0, round % 3000 == 999 ? n2_compact(index, NULL) : build_on(index, 1));
+    }
+    for (size_t i = 0; i < SEARCHERS; i++)
+        pthread_join(threads[i], NULL);
+    CHECK_SOUND(index);
+    n2_free(index);
+}
+
 static const struct test_case cases[] = {
     {"all_at_once", test_all_at_once},
     {"changes", test_changes},
@@ -616,5 +693,6 @@ static const struct test_case cases[] = {
     {"builds_in_turn", test_builds_in_turn},
     {"mutual", test_mutual},
     {"shrinking", test_shrinking},
+    {"moving", test_moving},
 };
 TEST_MAIN(cases)
