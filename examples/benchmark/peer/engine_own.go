@@ -20,7 +20,8 @@ type own struct {
 	ids   []uint32 // by key
 	keys  []int32  // by id
 	found [][]n2.Neighbor
-	link  *linker
+
+	autoLink bool
 }
 
 // storages are what is kept of the vectors, by bits a coordinate.
@@ -51,6 +52,7 @@ func (o *own) make(dim int, metric string, params map[string]float64) error {
 		Selection:      n2.Selection(params["selection"]),
 		Merging:        n2.Merging(params["merging"]),
 		Store:          storages[params["bits"]],
+		AutoLink:       o.autoLink,
 	})
 	return err
 }
@@ -90,9 +92,6 @@ func (o *own) batch(queries []float32, dim int, ids []int32) error {
 }
 
 func (o *own) close() {
-	if o.link != nil {
-		o.link.end()
-	}
 	if o.x != nil {
 		o.x.Close()
 	}

@@ -17,6 +17,8 @@ import (
 // several workers at the same time.
 type liveEngine interface {
 	engine
+	// expectChanges is called before the build of an index that will change.
+	expectChanges()
 	// open is called before each plan, with the number of workers and that of all keys so far. Keys
 	// of what was built are the numbers of its rows. It returns how many bytes are taken by what no
 	// user of the index would need.

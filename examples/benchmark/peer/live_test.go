@@ -23,7 +23,8 @@ func TestServeLive(t *testing.T) {
 	params := map[string]any{"M": 16, "efConstruction": 100}
 	model := workload.NewModel(n / 2)
 	requests := []map[string]any{
-		{"op": "build", "base": at("base"), "n": n / 2, "dim": dim, "metric": "L2", "threads": 2, "params": params},
+		{"op": "build", "base": at("base"), "n": n / 2, "dim": dim, "metric": "L2", "threads": 2, "params": params,
+			"capacity": n / 2},
 		{"op": "queries", "path": at("queries"), "n": count, "dim": dim},
 	}
 	var plan workload.Plan

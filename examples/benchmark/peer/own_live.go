@@ -4,7 +4,6 @@ package peer
 
 import (
 	"context"
-	"sync/atomic"
 
 	n2 "github.com/n2ann/n2/go"
 )
@@ -13,6 +12,8 @@ import (
 // here which key has which id. Each element of the two lists is written by one worker, and read by
 // that one or after all workers have ended.
 
+func (o *own) expectChanges() { o.autoLink = true }
+
 func (o *own) open(workers, keys int) (bytes int) {
 	if o.ids == nil {
 		n := o.x.Len()
@@ -20,7 +21,6 @@ func (o *own) open(workers, keys int) (bytes int) {
 		for i := range n {
 			o.ids[i], o.keys[i] = uint32(i), int32(i)
 		}
-		o.link = newLinker(o.x)
 	}
 	if more := keys - len(o.ids); more > 0 {
 		o.ids = append(o.ids, make([]uint32, more)...)
@@ -42,15 +42,12 @@ func (o *own) add(key int32, v []float32) error {
 	id, err := o.x.Add(v)
 	if err == nil {
 		o.ids[key], o.keys[id] = id, key
-		o.link.changed()
 	}
 	return err
 }
 
 func (o *own) remove(key int32) error {
-	err := o.x.Delete(o.ids[key])
-	o.link.changed()
-	return err
+	return o.x.Delete(o.ids[key])
 }
 
 func (o *own) nothing() { o.x.Len() }
@@ -64,60 +61,6 @@ func (o *own) begin(base []float32, dim int, metric string, params map[string]fl
 		return nil, err
 	}
 	return func() error { return o.x.Build(context.Background(), &n2.BuildOptions{Threads: 1}) }, nil
-}
-
-// A linker builds an index in the background, in one thread, whenever much has changed in it.
-type linker struct {
-	x       *n2.Index
-	changes atomic.Int64
-	change  chan struct{}
-	ended   chan struct{}
-	cancel  context.CancelFunc
-}
-
-const (
-	linkLook  = 64   // changes after which to look at what is pending
-	linkLeast = 1000 // changes that are worth a build
-	linkShare = 20   // or one in so many of the vectors, where that is more
-)
-
-func newLinker(x *n2.Index) *linker {
-	ctx, cancel := context.WithCancel(context.Background())
-	l := &linker{x: x, change: make(chan struct{}, 1), ended: make(chan struct{}), cancel: cancel}
-	go func() {
-		defer close(l.ended)
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-l.change:
-			}
-			s := x.Stats()
-			if s.Pending+s.Dead < max(linkLeast, s.Len/linkShare) {
-				continue
-			}
-			if x.Build(ctx, &n2.BuildOptions{Threads: 1}) != nil {
-				return // it is closed, or about to be
-			}
-		}
-	}()
-	return l
-}
-
-// changed says that the index did.
-func (l *linker) changed() {
-	if l.changes.Add(1)%linkLook != 0 {
-		return
-	}
-	select {
-	case l.change <- struct{}{}:
-	default:
-	}
-}
-
-func (l *linker) end() {
-	l.cancel()
-	<-l.ended
 }
 
 // byKey turns ids into keys, where these differ.

@@ -63,6 +63,8 @@ type request struct {
 	Mmap    bool
 	Params  map[string]float64
 	Build   map[string]float64
+
+	Capacity int // how many vectors there will be at most, if the index is to change
 }
 
 // Serve answers the requests on in for the peer of kind "go" of that name, until there are no
@@ -163,6 +165,9 @@ func (s *server) fresh() {
 
 func (s *server) build(r *request, answer map[string]any) error {
 	s.fresh()
+	if e, ok := s.engine.(liveEngine); ok && r.Capacity > 0 {
+		e.expectChanges()
+	}
 	answer["rss_before"] = statusBytes("VmRSS")
 	base, err := readFloats(r.Base, r.N*r.Dim)
 	if err != nil {
