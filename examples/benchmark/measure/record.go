@@ -124,6 +124,30 @@ type Round struct {
 	Operations map[string]Latency `json:"operations"`
 }
 
+// A Filtered is one point of searches under a filter, one query a call on one thread.
+type Filtered struct {
+	Run       string         `json:"run"`
+	Dataset   string         `json:"dataset"`
+	N         int            `json:"n"`
+	Dim       int            `json:"dim"`
+	Metric    string         `json:"metric"`
+	Peer      string         `json:"peer"`
+	Version   string         `json:"version"`
+	Params    map[string]any `json:"params"`
+	Search    map[string]any `json:"search"`
+	K         int            `json:"k"`
+	Kind      string         `json:"filter"` // how the allowed ones were chosen
+	Share     float64        `json:"share"`
+	Allowed   int            `json:"allowed"`
+	QPS       float64        `json:"qps"` // the best of the repeats
+	QPSSpread float64        `json:"qps_spread"`
+	Repeats   int            `json:"repeats"`
+	P50       float64        `json:"p50_us"`
+	P99       float64        `json:"p99_us"`
+	Recall    float64        `json:"recall"` // among the allowed, by distance
+	Short     float64        `json:"short"`  // share of the searches that found fewer than there are
+}
+
 // A Failure is something that could not be measured, and why.
 type Failure struct {
 	Run     string         `json:"run"`
@@ -138,11 +162,12 @@ type Failure struct {
 
 // A Record is one line of a result file: exactly one of its fields is not nil.
 type Record struct {
-	Machine *Machine
-	Build   *Build
-	Search  *Search
-	Live    *LiveRun
-	Failure *Failure
+	Machine  *Machine
+	Build    *Build
+	Search   *Search
+	Live     *LiveRun
+	Filtered *Filtered
+	Failure  *Failure
 }
 
 // MarshalJSON writes the record with its kind as the first field.
@@ -156,6 +181,8 @@ func (r Record) MarshalJSON() ([]byte, error) {
 		return withKind("search", r.Search)
 	case r.Live != nil:
 		return withKind("live", r.Live)
+	case r.Filtered != nil:
+		return withKind("filtered", r.Filtered)
 	case r.Failure != nil:
 		return withKind("failure", r.Failure)
 	}
@@ -190,6 +217,9 @@ func (r *Record) UnmarshalJSON(b []byte) error {
 	case "live":
 		r.Live = &LiveRun{}
 		return json.Unmarshal(b, r.Live)
+	case "filtered":
+		r.Filtered = &Filtered{}
+		return json.Unmarshal(b, r.Filtered)
 	case "failure":
 		r.Failure = &Failure{}
 		return json.Unmarshal(b, r.Failure)

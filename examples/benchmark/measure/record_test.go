@@ -24,6 +24,7 @@ func TestRoundTrip(t *testing.T) {
 		{Live: &LiveRun{Run: "r", Peer: "p", Search: map[string]any{"ef": 40.0}, Workload: "churn", Nothing: Latency{Count: 1, Max: 0.5},
 			Rounds: []Round{{WallS: 2, Len: 7, Recall: 0.9, Memory: 1 << 40, Operations: map[string]Latency{"add": {Count: 3, P999: 9}}}},
 			Slices: []Slice{{EndS: 0.5, Memory: 9, Operations: map[string]Part{"add": {3, 1, 2}}}}}},
+		{Filtered: &Filtered{Run: "r", Peer: "p", Params: params, Kind: "near", Share: 0.001, Allowed: 100, QPS: 5, Short: 0.5}},
 		{Failure: &Failure{Run: "r", Peer: "p", Stage: "build", Reason: "timeout \"x\"\n"}},
 	}
 	if err := Append(path, records[:2]...); err != nil {

@@ -212,6 +212,9 @@ func (o *Options) done(records []Record) map[string]bool {
 		case r.Live != nil && commits[r.Live.Run] == o.Commit:
 			v := r.Live
 			done[liveKey(v.Dataset, v.N, v.Peer, v.Params, v.Workload, v.Workers)] = true
+		case r.Filtered != nil && commits[r.Filtered.Run] == o.Commit:
+			v := r.Filtered
+			done[filterKey(v.Dataset, v.N, v.Peer, v.Params, v.Search, v.Kind, v.Share, v.K)] = true
 		case r.Failure != nil && commits[r.Failure.Run] == o.Commit && r.Failure.Stage == "build":
 			f := r.Failure
 			done[failedKey(f.Dataset, f.N, f.Peer, f.Params, f.Threads)] = true
@@ -226,4 +229,8 @@ func failedKey(dataset string, n int, peer string, params map[string]any, thread
 
 func liveKey(dataset string, n int, peer string, params map[string]any, workload string, workers int) string {
 	return key("live", dataset, n, peer, params, workload, workers)
+}
+
+func filterKey(dataset string, n int, peer string, params, search map[string]any, kind string, share float64, k int) string {
+	return key("filtered", dataset, n, peer, params, search, kind, share, k)
 }

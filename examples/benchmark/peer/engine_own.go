@@ -15,6 +15,7 @@ type own struct {
 	k       int
 	options n2.SearchOptions
 	dst     []n2.Neighbor
+	allowed []uint64 // nil for all
 
 	// While it is in use: see own_live.go.
 	ids   []uint32 // by key
@@ -66,7 +67,7 @@ func (o *own) load(path string, _ int, _ string, mapped bool, _ map[string]float
 }
 
 func (o *own) prepare(k, _ int, params map[string]float64) error {
-	o.k, o.options = k, n2.SearchOptions{Ef: int(params["ef"]), Recall: params["recall"]}
+	o.k, o.options = k, n2.SearchOptions{Ef: int(params["ef"]), Recall: params["recall"], Allow: o.allowed}
 	o.dst = slices.Grow(o.dst[:0], k)[:k]
 	return nil
 }

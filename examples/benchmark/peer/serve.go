@@ -71,6 +71,9 @@ type request struct {
 // more or "quit" is one.
 func Serve(name string, in io.Reader, out io.Writer) error {
 	makeEngine, ok := engines[name]
+	if name == Scan.Name {
+		makeEngine, ok = newScan, true
+	}
 	if !ok {
 		return fmt.Errorf("no peer %q in Go", name)
 	}
@@ -147,6 +150,8 @@ func (s *server) do(r *request, answer map[string]any) error {
 		return err
 	case "search":
 		return s.search(r, answer)
+	case "allow":
+		return s.allow(r)
 	case "live":
 		return s.live(r, answer)
 	}

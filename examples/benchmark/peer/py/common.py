@@ -55,6 +55,10 @@ class Adapter:
         """Returns the ids for each of queries, float32 [count][dim], by the peer's own batch call."""
         raise NotImplementedError("batch search")
 
+    def allow(self, allowed):
+        """Says which rows later calls of one may return, bool [n], for `benchmark filter`."""
+        raise NotImplementedError("search under a filter")
+
     # What follows is called by several threads at the same time, for `benchmark live`. A peer whose
     # rules forbid that takes a lock, as its users must.
 
@@ -230,6 +234,11 @@ class Server:
             raise ValueError("%d rows of results for %d queries" % (len(rows), len(queries)))
         matrix(rows, len(queries), k).tofile(request["out"])
         return {"wall_s": wall, "latencies_us": latencies, "count": len(queries)}
+
+    def allow(self, request):
+        bits = np.unpackbits(np.fromfile(request["path"], np.uint8), bitorder="little")
+        self.adapter.allow(bits[: self.adapter.n].astype(bool))
+        return {}
 
     def live(self, request):
         """Makes the operations of a plan, whose format ../workload/file.go describes."""
@@ -446,6 +455,7 @@ def serve(make):
         "load": server.load,
         "queries": server.load_queries,
         "search": server.search,
+        "allow": server.allow,
         "live": server.live,
         "live build": server.live_build,
         "quit": lambda request: {},

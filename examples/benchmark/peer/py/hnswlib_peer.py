@@ -12,6 +12,7 @@ SPACES = {"angular": "cosine", "L2": "l2", "dot": "ip"}
 class Hnswlib(Adapter):
     package = "hnswlib"
     metrics = ("angular", "L2", "dot")
+    allowed = None
 
     def make(self):
         self.index = hnswlib.Index(space=SPACES[self.metric], dim=self.dim)
@@ -40,7 +41,17 @@ class Hnswlib(Adapter):
         self.index.set_ef(max(k, params["ef"]))
         self.index.set_num_threads(threads)
 
+    def allow(self, allowed):
+        # The filter is a function in Python, which hnswlib calls for each vector it comes across and
+        # which needs Python's lock. Of all such functions this is the fastest: one in C.
+        self.allowed = allowed.tolist().__getitem__
+
     def one(self, query):
+        if self.allowed:
+            try:
+                return self.index.knn_query(query, k=self.k, num_threads=1, filter=self.allowed)[0][0]
+            except RuntimeError:  # it found fewer than k, and then gives none
+                return []
         return self.index.knn_query(query, k=self.k, num_threads=1)[0][0]
 
     def batch(self, queries):
