@@ -25,6 +25,7 @@ type set struct {
 	builds   []measure.Build
 	searches []measure.Search
 	lives    []measure.LiveRun
+	filtered []measure.Filtered
 	failures []measure.Failure
 
 	references map[string][]measure.Search // of the reference, by run
@@ -49,7 +50,8 @@ func collect(records []measure.Record) *data {
 		}
 		return byName[key]
 	}
-	builds, searches, lives, failures := map[string]int{}, map[string]int{}, map[string]int{}, map[string]bool{}
+	builds, searches, failures := map[string]int{}, map[string]int{}, map[string]bool{}
+	lives, filtered := map[string]int{}, map[string]int{}
 	lastBuild := map[string]string{} // the last run that built this configuration
 	for _, r := range records {
 		if r.Build != nil {
@@ -79,6 +81,8 @@ func collect(records []measure.Record) *data {
 			}
 		case r.Live != nil:
 			place(&find(r.Live.Dataset, r.Live.N).lives, lives, liveKey(*r.Live), *r.Live)
+		case r.Filtered != nil:
+			place(&find(r.Filtered.Dataset, r.Filtered.N).filtered, filtered, filteredKey(*r.Filtered), *r.Filtered)
 		case r.Failure != nil:
 			f := *r.Failure
 			key := fmt.Sprint(f.Dataset, f.N, f.Peer, label(f.Params), f.Threads, f.Stage, f.Reason)

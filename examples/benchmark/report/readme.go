@@ -145,8 +145,12 @@ func writeSituations(b *strings.Builder, s *set, options ReadmeOptions) {
 		for _, t := range out.tables {
 			writeTable(b, t)
 		}
+		figures := out.figures
+		if out.brief > 0 {
+			figures = figures[:out.brief]
+		}
 		b.WriteString(folded("Plots", func(b *strings.Builder) {
-			for _, f := range out.figures {
+			for _, f := range figures {
 				b.WriteString(picture(f, options.Images))
 			}
 		}))

@@ -90,6 +90,7 @@ func (s *set) mainBuilds() table {
 type section struct {
 	title   string
 	figures []figure
+	brief   int // how many of the figures are for a README; 0 is all
 	tables  []table
 	details []table // shown folded
 }
@@ -140,6 +141,9 @@ func (s *set) section() section {
 func (s *set) situations() []section {
 	var list []section
 	if out, ok := s.liveSection(); ok {
+		list = append(list, out)
+	}
+	if out, ok := s.filterSection(); ok {
 		list = append(list, out)
 	}
 	return list
