@@ -45,7 +45,7 @@ func (s *set) sieves() []*sieve {
 		if i < 0 {
 			i = len(list)
 			f := &sieve{kind: v.Kind, share: v.Share, allowed: v.Allowed, k: v.K}
-			f.dataset, f.n = fmt.Sprintf("%s, %s of %s", s.dataset, percent(v.Share), v.Kind), s.n
+			f.dataset, f.n = fmt.Sprintf("%s, %s allowed (%s)", s.dataset, percent(v.Share), v.Kind), s.n
 			list = append(list, f)
 		}
 		list[i].searches = append(list[i].searches, measure.Search{Run: v.Run, Dataset: v.Dataset, N: v.N, Peer: v.Peer,

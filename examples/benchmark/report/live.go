@@ -25,7 +25,7 @@ func liveKey(v measure.LiveRun) string {
 	return fmt.Sprintf("%s n=%d %s %s %s workers=%d", v.Dataset, v.N, v.Peer, label(v.Params), v.Workload, v.Workers)
 }
 
-// a scenario is what the peers did under one workload, with the same number of workers.
+// A scenario is what the peers did under one workload, with the same number of workers.
 type scenario struct {
 	workload string
 	workers  int
@@ -172,7 +172,7 @@ func (s *set) timeFigure(c scenario, kind workload.Kind) (figure, bool) {
 	if len(curves) == 0 {
 		return figure{}, false
 	}
-	title := fmt.Sprintf("%s: latency of a %s (%s)", s.title(), kind, c.title())
+	title := fmt.Sprintf("%s: latency of each %s (%s)", s.title(), kind, c.title())
 	draw := func(t theme) (*plot.Plot, []entry, error) {
 		p := newPlot(t, title, "share of the time that the peer took, %", "µs: p99, and faint p50 (log scale; down is better)")
 		var legend []entry
