@@ -55,8 +55,9 @@ static void claim(struct n2_index *index, uint32_t n_claimed)
 static uint32_t oldest_end(const struct n2_index *index, size_t most)
 {
     const struct n2_graph *graph = &index->graph;
-    uint32_t node = graph->first_pending, least = n2_max(graph->n_claimed, graph->n_rows);
-    for (size_t n = 0; node < index->store.n_nodes; node++) {
+    size_t n = 0, least = n2_max(graph->n_claimed, graph->n_rows);
+    uint32_t node = graph->first_pending;
+    for (; node < index->store.n_nodes; node++) {
         n += *n2_graph_height(graph, node) == 0;
         if (n > most && node >= least)
             break;

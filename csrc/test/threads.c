@@ -43,7 +43,7 @@ static bool fine(int status)
 static bool do_add(struct worker *w, size_t round)
 {
     float batch[3 * DIM], back[DIM];
-    uint32_t first = 0, name = (uint32_t)(1 + (w->number * w->rounds + round) * 3);
+    uint32_t first = 0, name = (uint32_t)(1 + (w->number * w->rounds + round % w->rounds) * 3);
     for (uint32_t i = 0; i < 3; i++)
         vector_of(name + i, batch + i * DIM);
     int status = n2_add(w->index, batch, 3, &first);
@@ -109,7 +109,7 @@ static bool do_search(struct worker *w, size_t round)
                               : n2_search_exact(w->index, query, 2, k, out, n);
     CHECKF(fine(status), "search: %s", n2_status_text(status));
     if (!status)
-        CHECK_RESULTS(N2_L2, out, n[0], 1u << 16);
+        CHECK_RESULTS(N2_L2, out, n[0], 1u << 20);
     return status == 0;
 }
 
@@ -117,7 +117,7 @@ static bool do_search(struct worker *w, size_t round)
  * once. */
 static bool do_walk(struct worker *w, size_t round)
 {
-    enum { PAGE = 50, MOST = 1 << 16 };
+    enum { PAGE = 50, MOST = 1 << 20 };
     uint32_t ids[PAGE], next = 0;
     float query[DIM];
     struct n2_neighbor out[PAGE];
@@ -166,7 +166,8 @@ static bool do_steps(struct worker *w, size_t round)
 {
     struct n2_build *build = NULL;
     int status = n2_build_begin(&build, w->index, NULL);
-    CHECKF(fine(status) || status == EBUSY, "n2_build_begin: %s", n2_status_text(status));
+    CHECKF(fine(status) || status == EBUSY || status == N2_ERR_CANCELLED, "n2_build_begin: %s",
+           n2_status_text(status));
     if (status)
         return status != N2_ERR_CLOSED;
     uint64_t done = 0, total = 1;
@@ -252,7 +253,7 @@ static void *run_until_closed(void *argument)
     struct n2_stats stats = {.size = sizeof stats};
     size_t round = 0;
     do {
-        start->job->act(&start->worker, round % start->worker.rounds);
+        start->job->act(&start->worker, round);
         atomic_fetch_add(start->worker.started, 1);
         round++;
     } while (n2_get_stats(start->worker.index, &stats) != N2_ERR_CLOSED);
