@@ -72,12 +72,9 @@ func filterOptions(t *testing.T, how string) *FilterOptions {
 		}
 		return rows, nil
 	}
-	o.Start = func(_ context.Context, s peer.Spec, _ io.Writer) (Process, error) {
+	o.Start = func(context.Context, peer.Spec, io.Writer) (Process, error) {
 		return &filterPeer{livePeer: livePeer{how: how, calls: calls}}, nil
 	}
-	scanSpec := peer.Scan
-	peer.Scan.Version = "1" // as the fake one says
-	t.Cleanup(func() { peer.Scan = scanSpec })
 	return o
 }
 

@@ -97,7 +97,18 @@ func Live(ctx context.Context, o *LiveOptions) error {
 }
 
 func (l *liveRunner) key(m member, name string) string {
-	return liveKey(l.Data.Name, l.Data.N, m.spec.Name, m.params, name, l.o.Workers)
+	return liveKey(l.Data.Name, l.Data.N, m.spec.Name, m.params, l.o.K, name, l.o.Workers, l.size(name))
+}
+
+// size is how much of a workload there is: operations of a mixed one, rounds of churn.
+func (l *liveRunner) size(name string) int {
+	if _, mixed := shares[name]; mixed {
+		return l.o.Operations
+	}
+	if name == "churn" {
+		return l.o.Rounds
+	}
+	return 1
 }
 
 // measure makes one workload with one peer, unless that is done, and records it.
@@ -107,7 +118,7 @@ func (l *liveRunner) measure(ctx context.Context, m member, name string) error {
 	}
 	l.clock.begin(l.Progress, name+": "+m.spec.Name)
 	record := &LiveRun{Run: l.run, Dataset: l.Data.Name, N: l.Data.N, Dim: l.Data.Dim, Metric: l.Data.Metric,
-		Peer: m.spec.Name, Params: m.params, Workload: name, Workers: l.o.Workers, K: l.o.K}
+		Peer: m.spec.Name, Params: m.params, Workload: name, Workers: l.o.Workers, Size: l.size(name), K: l.o.K}
 	var err error
 	if name == "build" {
 		err = l.besideBuild(ctx, m, record)
@@ -178,38 +189,52 @@ func (l *liveRunner) round(ctx context.Context, s *session, a liveAnswer, record
 	return err
 }
 
-// half starts a peer, has it build an index of what the model says, and chooses how it is asked.
-func (l *liveRunner) half(ctx context.Context, m member, model *workload.Model, capacity int, record *LiveRun) (
-	s *session, err error) {
-
+// open starts a peer and hands it the queries.
+func (l *liveRunner) open(ctx context.Context, m member, record *LiveRun) (Process, error) {
 	p, version, stage, err := l.begin(ctx, m)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", stage, err)
+	}
+	record.Version = version
+	l.bind(p, l.o.Workers)
+	if err := l.queries(ctx, p); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// half has a peer build an index of what the model says, and chooses how it is asked, once.
+func (l *liveRunner) half(ctx context.Context, m member, model *workload.Model, capacity int, record *LiveRun) (
+	s *session, err error) {
+
+	p, err := l.open(ctx, m, record)
+	if err != nil {
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
 			p.Close()
 		}
 	}()
-	l.bind(p, l.o.Workers)
 	var a Build
 	request := map[string]any{"op": "build", "base": l.Data.Base, "n": model.Len(), "dim": l.Data.Dim, "metric": l.Data.Metric,
 		"threads": l.o.Workers, "params": m.params, "scratch": l.Scratch, "capacity": capacity}
 	if err := p.Call(ctx, request, &a, l.BuildLimit); err != nil {
 		return nil, err
 	}
-	if err := l.queries(ctx, p); err != nil {
-		return nil, err
-	}
 	s = &session{Process: p, before: a.RSSBefore, model: model}
 	c, known := l.chosen[m.spec.Name]
-	if !known {
-		if c, err = l.choose(ctx, s); err != nil {
-			return nil, err
-		}
-		l.chosen[m.spec.Name] = c
+	if known { // of the same ef, as threads do not build the same twice
+		c.recall, err = l.recall(ctx, s, c.search)
+	} else {
+		c, err = l.choose(ctx, s)
 	}
-	record.Version, record.Search, record.Start, record.Recall = version, c.search, model.Len(), c.recall
+	if err != nil {
+		return nil, err
+	}
+	l.chosen[m.spec.Name] = c
+	record.Search, record.Start, record.Recall = c.search, model.Len(), c.recall
 	return s, nil
 }
 
@@ -278,22 +303,29 @@ func rowsOf(model *workload.Model, keys []int32) ([]int32, error) {
 	return rows, nil
 }
 
-// besideBuild searches while an index of all vectors is built.
+// besideBuild searches while an index of all vectors is built, by the ef that was chosen on half of them.
 func (l *liveRunner) besideBuild(ctx context.Context, m member, record *LiveRun) error {
-	s, err := l.half(ctx, m, workload.NewModel(l.Data.N/2), 0, record)
+	if _, known := l.chosen[m.spec.Name]; !known {
+		s, err := l.half(ctx, m, workload.NewModel(l.Data.N/2), 0, &LiveRun{})
+		if err != nil {
+			return err
+		}
+		s.Close()
+	}
+	record.Search = l.chosen[m.spec.Name].search
+	p, err := l.open(ctx, m, record)
 	if err != nil {
 		return err
 	}
+	s := &session{Process: p, model: workload.NewModel(l.Data.N)}
 	defer s.Close()
 	first := min(buildFirst, l.Data.N)
-	record.Start, record.Recall = 0, 0 // they were those of the index by which ef was chosen
 	a, err := l.call(ctx, s, map[string]any{"op": "live build", "base": l.Data.Base, "n": l.Data.N, "dim": l.Data.Dim,
 		"metric": l.Data.Metric, "build": m.params, "first": first, "capacity": l.Data.N, "k": l.o.K,
 		"params": record.Search, "threads": l.o.Workers})
 	if err != nil {
 		return err
 	}
-	s.model = workload.NewModel(l.Data.N)
 	record.sum(a)
 	return l.round(ctx, s, a, record)
 }

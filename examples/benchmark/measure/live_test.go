@@ -207,9 +207,12 @@ func TestLive(t *testing.T) {
 	if err := Live(t.Context(), o); err != nil || len(*calls) > 0 {
 		t.Errorf("something was repeated: %v, %v", *calls, err)
 	}
-	o.Workers = 3
+	o.Rounds = 2
 	if err := Live(t.Context(), o); err != nil || len(*calls) == 0 {
-		t.Errorf("other workers: %v, %v", *calls, err)
+		t.Errorf("other rounds: %v, %v", *calls, err)
+	}
+	if n, _ := Read(o.Out); len(n) != 7 || n[6].Live == nil || len(n[6].Live.Rounds) != 2 {
+		t.Errorf("%d records", len(n))
 	}
 }
 

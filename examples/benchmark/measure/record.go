@@ -105,6 +105,7 @@ type LiveRun struct {
 	K        int            `json:"k"`
 	Workload string         `json:"workload"`
 	Workers  int            `json:"workers"`
+	Size     int            `json:"size"`    // operations of a mixed workload, rounds of churn
 	Start    int            `json:"start"`   // vectors when it began
 	Recall   float64        `json:"recall"`  // then, by distance, of searches when nothing else happened
 	Memory   int64          `json:"memory"`  // then, resident bytes of the index

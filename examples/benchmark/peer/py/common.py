@@ -315,7 +315,7 @@ class Server:
 
         wall = workers.run(work)
         for worker in range(1, len(parts)):
-            workers.timings[worker] = np.concatenate(parts[worker])
+            workers.timings[worker] = np.concatenate([workers.timings[worker], *parts[worker]])
         answer = workers.finish(request["out"], wall, base.nbytes)
         return dict(answer, rss_before=before)
 
