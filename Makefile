@@ -101,7 +101,8 @@ test: setup ## run all tests, C and Go; installs the tools they need
 	$(RUN) --total && exit $$failed
 
 # With the race detector and without; without OpenMP; without cgo, where nothing but errors is left.
-GO_RUNS := run-go-vet run-go-race run-go run-go-noopenmp run-go-nocgo run-go-benchmark
+GO_RUNS := run-go-vet run-go-race run-go run-go-noopenmp run-go-nocgo run-go-model run-go-model-race \
+	run-go-benchmark
 .PHONY: test-go $(GO_RUNS)
 test-go: $(GO_RUNS)
 run-go-vet:
@@ -114,6 +115,13 @@ run-go-noopenmp:
 	@$(RUN) go-noopenmp $(GO) test -count=1 -v -tags n2_noopenmp ./go/...
 run-go-nocgo:
 	@CGO_ENABLED=0 $(RUN) go-nocgo $(GO) test -count=1 -v $(GO_PACKAGES)
+
+# Random sequences of operations against a model, a module of its own. Under the race detector those
+# of several goroutines; the rest would be slow there, and is of one.
+run-go-model:
+	@$(RUN) go-model $(GO) -C go/model test -count=1 -v ./...
+run-go-model-race:
+	@$(RUN) go-model-race $(GO) -C go/model test -count=1 -v -race -run Goroutines ./...
 
 # The harness is a module of its own; its tests need no peer.
 run-go-benchmark:
@@ -161,6 +169,7 @@ check-go:
 	@CGO_ENABLED=0 $(GO) vet $(GO_PACKAGES)
 	@$(GO) run $(STATICCHECK) $(GO_PACKAGES) ./csrc/...
 	@cd examples/benchmark && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./...
+	@cd go/model && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./...
 	@$(GO) mod verify > /dev/null
 	@! grep -q '^require' go.mod || { echo "go.mod has requirements"; exit 1; }
 
