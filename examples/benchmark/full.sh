@@ -38,4 +38,8 @@ for n in 10000 100000; do # how cost grows, with the whole of it
     measure sift-128 --data sift-128 --n "$n" --peers n2,symphonyqg --sets 1 --k 10 --build-threads "$cores"
 done
 
+# Indexes in use, and searches under filters.
+"$program" live --out "$out/glove-100-100k.jsonl"
+"$program" filter --out "$out/glove-100-100k.jsonl"
+
 "$program" report "$out"/*.jsonl --out "$out/report"

@@ -3,6 +3,7 @@ module github.com/n2ann/n2/examples/benchmark
 go 1.24.0
 
 require (
+	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/alecthomas/kong v1.17.0
 	github.com/coder/hnsw v0.6.1
 	github.com/n2ann/n2 v0.0.0

@@ -4,6 +4,8 @@
 //
 //	go run . data glove-100
 //	go run . run --data glove-100 --n 100000 --peers n2,hnswlib --out results.jsonl
+//	go run . live --out results.jsonl
+//	go run . filter --out results.jsonl
 //	go run . report results.jsonl --out report
 //	go run . compare before.jsonl after.jsonl
 package main
@@ -28,6 +30,8 @@ import (
 type cli struct {
 	Data    dataCommand    `cmd:"" help:"Make a data set, or say that it is there."`
 	Run     runCommand     `cmd:"" help:"Measure, and append the results to a file."`
+	Live    liveCommand    `cmd:"" help:"Measure indexes that change while they are searched, and append the results to a file."`
+	Filter  filterCommand  `cmd:"" help:"Measure searches that may return some vectors only, and append the results to a file."`
 	Report  reportCommand  `cmd:"" help:"Make tables, plots and a page out of result files."`
 	Compare compareCommand `cmd:"" help:"Show what changed from one result file to another."`
 	Peers   peersCommand   `cmd:"" help:"List the peers."`

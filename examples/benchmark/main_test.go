@@ -25,6 +25,11 @@ func TestCommandLine(t *testing.T) {
 		{"run --data glove-100 --profile folder --ef 40", true},
 		{"run", false},
 		{"run --data glove-100 --n many", false},
+		{"live", true},
+		{"live --n 10000 --peers n2 --workloads churn --rounds 3 --workers 4 --k 5", true},
+		{"live --rounds many", false},
+		{"filter --n 10000 --peers n2 --shares 50,0.1 --kinds near", true},
+		{"filter --shares half", false},
 		{"report does-not-exist.jsonl", false},
 		{"peers", true},
 		{"peer n2", true},
@@ -62,6 +67,44 @@ func TestChoose(t *testing.T) {
 	c = runCommand{Peers: []string{"fais"}, Reference: "none"}
 	if _, _, err := c.choose(); err == nil || !strings.Contains(err.Error(), "faiss-sq8") {
 		t.Error(err)
+	}
+}
+
+func TestLiveCheck(t *testing.T) {
+	good := liveCommand{Workloads: []string{"churn", "build"}, Workers: 2, Operations: 1, Rounds: 1, Recall: 0.9}
+	if err := good.check(); err != nil {
+		t.Error(err)
+	}
+	for what, spoil := range map[string]func(*liveCommand){
+		"mixed-95-5": func(c *liveCommand) { c.Workloads = []string{"chrun"} },
+		"--workers":  func(c *liveCommand) { c.Workers = 1 },
+		"--rounds":   func(c *liveCommand) { c.Rounds = 0 },
+		"--recall":   func(c *liveCommand) { c.Recall = 1 },
+	} {
+		bad := good
+		spoil(&bad)
+		if err := bad.check(); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+func TestFilterCheck(t *testing.T) {
+	good := filterCommand{Kinds: []string{"random", "far"}, Shares: []float64{100, 0.01}, Repeats: 1, Budget: time.Second}
+	if err := good.check(); err != nil {
+		t.Error(err)
+	}
+	for what, spoil := range map[string]func(*filterCommand){
+		"near":      func(c *filterCommand) { c.Kinds = []string{"nearby"} },
+		"--shares":  func(c *filterCommand) { c.Shares = []float64{50, 0} },
+		"100":       func(c *filterCommand) { c.Shares = []float64{101} },
+		"--repeats": func(c *filterCommand) { c.Repeats = 0 },
+	} {
+		bad := good
+		spoil(&bad)
+		if err := bad.check(); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
 

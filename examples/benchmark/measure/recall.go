@@ -19,6 +19,10 @@ type Data struct {
 	QueryCount    int
 	// Truth returns the ids of the k nearest base rows for each query.
 	Truth func(ctx context.Context, k int) (ids [][]int32, distances [][]float32, err error)
+	// TruthOf does so among some of the rows, for the first queries.
+	TruthOf func(ctx context.Context, rows []int32, queries, k int) (ids [][]int32, err error)
+	// ByDistance returns all rows in the order of their distance from one of them.
+	ByDistance func(from int) ([]int32, error)
 }
 
 // A Judge tells how many of the true neighbours were found, for one k.

@@ -91,6 +91,64 @@ type Search struct {
 	Reference      *Reference     `json:"reference"`
 }
 
+// A LiveRun is an index that one peer searched and changed at the same time.
+type LiveRun struct {
+	Run      string         `json:"run"`
+	Dataset  string         `json:"dataset"`
+	N        int            `json:"n"`
+	Dim      int            `json:"dim"`
+	Metric   string         `json:"metric"`
+	Peer     string         `json:"peer"`
+	Version  string         `json:"version"`
+	Params   map[string]any `json:"params"`
+	Search   map[string]any `json:"search"`
+	K        int            `json:"k"`
+	Workload string         `json:"workload"`
+	Workers  int            `json:"workers"`
+	Size     int            `json:"size"`    // operations of a mixed workload, rounds of churn
+	Start    int            `json:"start"`   // vectors when it began
+	Recall   float64        `json:"recall"`  // then, by distance, of searches when nothing else happened
+	Memory   int64          `json:"memory"`  // then, resident bytes of the index
+	Nothing  Latency        `json:"nothing"` // a call that does nothing, made in the same way
+	Rounds   []Round        `json:"rounds"`
+	// Operations and Slices are of all rounds, less the time between them.
+	Operations map[string]Latency `json:"operations"`
+	Slices     []Slice            `json:"slices"`
+}
+
+// A Round is a part of it, with what the index was like afterwards.
+type Round struct {
+	WallS      float64            `json:"wall_s"`
+	Len        int                `json:"len"`
+	Recall     float64            `json:"recall"`
+	Memory     int64              `json:"memory"`
+	Operations map[string]Latency `json:"operations"`
+}
+
+// A Filtered is one point of searches under a filter, one query a call on one thread.
+type Filtered struct {
+	Run       string         `json:"run"`
+	Dataset   string         `json:"dataset"`
+	N         int            `json:"n"`
+	Dim       int            `json:"dim"`
+	Metric    string         `json:"metric"`
+	Peer      string         `json:"peer"`
+	Version   string         `json:"version"`
+	Params    map[string]any `json:"params"`
+	Search    map[string]any `json:"search"`
+	K         int            `json:"k"`
+	Kind      string         `json:"filter"` // how the allowed ones were chosen
+	Share     float64        `json:"share"`
+	Allowed   int            `json:"allowed"`
+	QPS       float64        `json:"qps"` // the best of the repeats
+	QPSSpread float64        `json:"qps_spread"`
+	Repeats   int            `json:"repeats"`
+	P50       float64        `json:"p50_us"`
+	P99       float64        `json:"p99_us"`
+	Recall    float64        `json:"recall"` // among the allowed, by distance
+	Short     float64        `json:"short"`  // share of the searches that found fewer than there are
+}
+
 // A Failure is something that could not be measured, and why.
 type Failure struct {
 	Run     string         `json:"run"`
@@ -99,16 +157,18 @@ type Failure struct {
 	Peer    string         `json:"peer"`
 	Params  map[string]any `json:"params,omitempty"`
 	Threads int            `json:"threads,omitempty"` // of a build
-	Stage   string         `json:"stage"`             // "install", "start", "build", "save", "load", "search"
+	Stage   string         `json:"stage"`             // "install", "start", "build", "save", "load", "search", "live churn" and so on
 	Reason  string         `json:"reason"`
 }
 
 // A Record is one line of a result file: exactly one of its fields is not nil.
 type Record struct {
-	Machine *Machine
-	Build   *Build
-	Search  *Search
-	Failure *Failure
+	Machine  *Machine
+	Build    *Build
+	Search   *Search
+	Live     *LiveRun
+	Filtered *Filtered
+	Failure  *Failure
 }
 
 // MarshalJSON writes the record with its kind as the first field.
@@ -120,6 +180,10 @@ func (r Record) MarshalJSON() ([]byte, error) {
 		return withKind("build", r.Build)
 	case r.Search != nil:
 		return withKind("search", r.Search)
+	case r.Live != nil:
+		return withKind("live", r.Live)
+	case r.Filtered != nil:
+		return withKind("filtered", r.Filtered)
 	case r.Failure != nil:
 		return withKind("failure", r.Failure)
 	}
@@ -151,6 +215,12 @@ func (r *Record) UnmarshalJSON(b []byte) error {
 	case "search":
 		r.Search = &Search{}
 		return json.Unmarshal(b, r.Search)
+	case "live":
+		r.Live = &LiveRun{}
+		return json.Unmarshal(b, r.Live)
+	case "filtered":
+		r.Filtered = &Filtered{}
+		return json.Unmarshal(b, r.Filtered)
 	case "failure":
 		r.Failure = &Failure{}
 		return json.Unmarshal(b, r.Failure)

@@ -21,6 +21,10 @@ func TestRoundTrip(t *testing.T) {
 		{Search: &Search{Run: "r", Search: map[string]any{"ef": 10.0}, K: 10, Mode: "single", QPS: 1e4,
 			Recall: 0.99, Reference: &Reference{"hnswlib", map[string]any{"M": 16.0}, map[string]any{"ef": 80.0}, 9e3}}},
 		{Search: &Search{Run: "r", Mode: "batch"}},
+		{Live: &LiveRun{Run: "r", Peer: "p", Search: map[string]any{"ef": 40.0}, Workload: "churn", Nothing: Latency{Count: 1, Max: 0.5},
+			Rounds: []Round{{WallS: 2, Len: 7, Recall: 0.9, Memory: 1 << 40, Operations: map[string]Latency{"add": {Count: 3, P999: 9}}}},
+			Slices: []Slice{{EndS: 0.5, Memory: 9, Operations: map[string]Part{"add": {3, 1, 2}}}}}},
+		{Filtered: &Filtered{Run: "r", Peer: "p", Params: params, Kind: "near", Share: 0.001, Allowed: 100, QPS: 5, Short: 0.5}},
 		{Failure: &Failure{Run: "r", Peer: "p", Stage: "build", Reason: "timeout \"x\"\n"}},
 	}
 	if err := Append(path, records[:2]...); err != nil {

@@ -76,29 +76,11 @@ type runner struct {
 // file holds for the same commit and parameters is not repeated. When ctx ends, Run does too, with
 // its cause. A peer that fails is recorded as that, and is no error.
 func Run(ctx context.Context, o *Options) error {
-	records, err := Read(o.Out)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	r, end, err := newRunner(o)
+	if err != nil {
 		return err
 	}
-	own := *o // whose defaults are filled in
-	o = &own
-	r := &runner{
-		Options: o,
-		run:     time.Now().UTC().Format("20060102T150405.000"),
-		done:    o.done(records),
-		refused: map[string]bool{},
-		judges:  map[int]*Judge{},
-		cores:   peer.Cores(),
-	}
-	if r.Start == nil {
-		r.Start = func(ctx context.Context, s peer.Spec, log io.Writer) (Process, error) {
-			return peer.Start(ctx, s, log)
-		}
-	}
-	if r.Scratch, err = os.MkdirTemp(o.Scratch, "n2-benchmark-"); err != nil {
-		return err
-	}
-	defer os.RemoveAll(r.Scratch)
+	defer end()
 	for _, k := range o.Ks {
 		j, err := NewJudge(ctx, o.Data, k)
 		if err != nil {
@@ -107,8 +89,6 @@ func Run(ctx context.Context, o *Options) error {
 		defer j.Close()
 		r.judges[k] = j
 	}
-	r.machine = ThisMachine(r.run)
-	r.machine.Commit = o.Commit
 	stages := schedule(o)
 	for i := range stages {
 		r.prune(&stages[i])
@@ -126,6 +106,34 @@ func Run(ctx context.Context, o *Options) error {
 		}
 	}
 	return nil
+}
+
+// newRunner makes a runner, with a folder for what it writes besides; end removes that.
+func newRunner(o *Options) (r *runner, end func(), err error) {
+	records, err := Read(o.Out)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, nil, err
+	}
+	own := *o // whose defaults are filled in
+	r = &runner{
+		Options: &own,
+		run:     time.Now().UTC().Format("20060102T150405.000"),
+		done:    o.done(records),
+		refused: map[string]bool{},
+		judges:  map[int]*Judge{},
+		cores:   peer.Cores(),
+	}
+	if r.Start == nil {
+		r.Start = func(ctx context.Context, s peer.Spec, log io.Writer) (Process, error) {
+			return peer.Start(ctx, s, log)
+		}
+	}
+	if r.Scratch, err = os.MkdirTemp(o.Scratch, "n2-benchmark-"); err != nil {
+		return nil, nil, err
+	}
+	r.machine = ThisMachine(r.run)
+	r.machine.Commit = o.Commit
+	return r, func() { os.RemoveAll(r.Scratch) }, nil
 }
 
 // prune takes out what is done already, and members for which nothing is left to do.

@@ -209,6 +209,12 @@ func (o *Options) done(records []Record) map[string]bool {
 		case r.Search != nil && commits[r.Search.Run] == o.Commit:
 			s := r.Search
 			done[key("search", s.Dataset, s.N, s.Peer, s.Params, s.Search, s.K, s.Mode, s.Threads)] = true
+		case r.Live != nil && commits[r.Live.Run] == o.Commit:
+			v := r.Live
+			done[liveKey(v.Dataset, v.N, v.Peer, v.Params, v.K, v.Workload, v.Workers, v.Size)] = true
+		case r.Filtered != nil && commits[r.Filtered.Run] == o.Commit:
+			v := r.Filtered
+			done[filterKey(v.Dataset, v.N, v.Peer, v.Params, v.Search, v.Kind, v.Share, v.K)] = true
 		case r.Failure != nil && commits[r.Failure.Run] == o.Commit && r.Failure.Stage == "build":
 			f := r.Failure
 			done[failedKey(f.Dataset, f.N, f.Peer, f.Params, f.Threads)] = true
@@ -219,4 +225,12 @@ func (o *Options) done(records []Record) map[string]bool {
 
 func failedKey(dataset string, n int, peer string, params map[string]any, threads int) string {
 	return key("failed", dataset, n, peer, params, threads)
+}
+
+func liveKey(dataset string, n int, peer string, params map[string]any, k int, workload string, workers, size int) string {
+	return key("live", dataset, n, peer, params, k, workload, workers, size)
+}
+
+func filterKey(dataset string, n int, peer string, params, search map[string]any, kind string, share float64, k int) string {
+	return key("filtered", dataset, n, peer, params, search, kind, share, k)
 }

@@ -15,6 +15,14 @@ type own struct {
 	k       int
 	options n2.SearchOptions
 	dst     []n2.Neighbor
+	allowed []uint64 // nil for all
+
+	// While it is in use: see own_live.go.
+	ids   []uint32 // by key
+	keys  []int32  // by id
+	found [][]n2.Neighbor
+
+	autoLink bool
 }
 
 // storages are what is kept of the vectors, by bits a coordinate.
@@ -23,6 +31,17 @@ var storages = map[float64]n2.Storage{0: n2.StoreFloat32, 16: n2.StoreFloat16, 8
 func newOwn() (engine, string) { return &own{}, "working tree" }
 
 func (o *own) build(base []float32, dim int, metric string, threads int, params map[string]float64) error {
+	if err := o.make(dim, metric, params); err != nil {
+		return err
+	}
+	if _, err := o.x.AddBatch(base); err != nil {
+		return err
+	}
+	return o.x.Build(context.Background(), &n2.BuildOptions{Threads: threads})
+}
+
+// make makes an empty index.
+func (o *own) make(dim int, metric string, params map[string]float64) error {
 	m, err := n2.ParseMetric(metric)
 	if err != nil {
 		return err
@@ -34,14 +53,9 @@ func (o *own) build(base []float32, dim int, metric string, threads int, params 
 		Selection:      n2.Selection(params["selection"]),
 		Merging:        n2.Merging(params["merging"]),
 		Store:          storages[params["bits"]],
+		AutoLink:       o.autoLink,
 	})
-	if err != nil {
-		return err
-	}
-	if _, err := o.x.AddBatch(base); err != nil {
-		return err
-	}
-	return o.x.Build(context.Background(), &n2.BuildOptions{Threads: threads})
+	return err
 }
 
 func (o *own) save(path string) error { return o.x.Save(path) }
@@ -53,7 +67,7 @@ func (o *own) load(path string, _ int, _ string, mapped bool, _ map[string]float
 }
 
 func (o *own) prepare(k, _ int, params map[string]float64) error {
-	o.k, o.options = k, n2.SearchOptions{Ef: int(params["ef"]), Recall: params["recall"]}
+	o.k, o.options = k, n2.SearchOptions{Ef: int(params["ef"]), Recall: params["recall"], Allow: o.allowed}
 	o.dst = slices.Grow(o.dst[:0], k)[:k]
 	return nil
 }
@@ -63,6 +77,7 @@ func (o *own) one(query []float32, ids []int32) error {
 	for i, neighbor := range o.dst[:n] {
 		ids[i] = int32(neighbor.ID)
 	}
+	o.byKey(ids)
 	return err
 }
 
@@ -73,6 +88,7 @@ func (o *own) batch(queries []float32, dim int, ids []int32) error {
 			ids[i*o.k+j] = int32(neighbor.ID)
 		}
 	}
+	o.byKey(ids)
 	return err
 }
 

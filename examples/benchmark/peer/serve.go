@@ -51,6 +51,7 @@ type request struct {
 	Base    string
 	Path    string
 	Out     string
+	Plan    string
 	Metric  string
 	Mode    string
 	N       int
@@ -58,14 +59,21 @@ type request struct {
 	K       int
 	Threads int
 	Limit   int
+	Keys    int
 	Mmap    bool
 	Params  map[string]float64
+	Build   map[string]float64
+
+	Capacity int // how many vectors there will be at most, if the index is to change
 }
 
 // Serve answers the requests on in for the peer of kind "go" of that name, until there are no
 // more or "quit" is one.
 func Serve(name string, in io.Reader, out io.Writer) error {
 	makeEngine, ok := engines[name]
+	if name == Scan.Name {
+		makeEngine, ok = newScan, true
+	}
 	if !ok {
 		return fmt.Errorf("no peer %q in Go", name)
 	}
@@ -100,6 +108,7 @@ type server struct {
 	makeEngine func() (engine, string)
 	engine     engine
 	queries    []float32
+	base       []float32 // what plans add rows of
 	dim        int
 }
 
@@ -122,6 +131,8 @@ func (s *server) do(r *request, answer map[string]any) error {
 		s.queries, err = readFloats(r.Path, r.N*r.Dim)
 		s.dim = r.Dim
 		return err
+	case "live build":
+		return s.liveBuild(r, answer)
 	case "quit":
 		return nil
 	}
@@ -139,6 +150,10 @@ func (s *server) do(r *request, answer map[string]any) error {
 		return err
 	case "search":
 		return s.search(r, answer)
+	case "allow":
+		return s.allow(r)
+	case "live":
+		return s.live(r, answer)
 	}
 	return fmt.Errorf("unknown op %q", r.Op)
 }
@@ -149,11 +164,15 @@ func (s *server) fresh() {
 		s.engine.close()
 	}
 	s.engine, _ = s.makeEngine()
+	s.base = nil
 	debug.FreeOSMemory()
 }
 
 func (s *server) build(r *request, answer map[string]any) error {
 	s.fresh()
+	if e, ok := s.engine.(liveEngine); ok && r.Capacity > 0 {
+		e.expectChanges()
+	}
 	answer["rss_before"] = statusBytes("VmRSS")
 	base, err := readFloats(r.Base, r.N*r.Dim)
 	if err != nil {

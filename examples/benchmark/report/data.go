@@ -24,6 +24,8 @@ type set struct {
 	metric   string
 	builds   []measure.Build
 	searches []measure.Search
+	lives    []measure.LiveRun
+	filtered []measure.Filtered
 	failures []measure.Failure
 
 	references map[string][]measure.Search // of the reference, by run
@@ -49,6 +51,7 @@ func collect(records []measure.Record) *data {
 		return byName[key]
 	}
 	builds, searches, failures := map[string]int{}, map[string]int{}, map[string]bool{}
+	lives, filtered := map[string]int{}, map[string]int{}
 	lastBuild := map[string]string{} // the last run that built this configuration
 	for _, r := range records {
 		if r.Build != nil {
@@ -76,6 +79,10 @@ func collect(records []measure.Record) *data {
 				placeBest(&list, searches, r.Search.Run+" "+key, *r.Search)
 				s.references[r.Search.Run] = list
 			}
+		case r.Live != nil:
+			place(&find(r.Live.Dataset, r.Live.N).lives, lives, liveKey(*r.Live), *r.Live)
+		case r.Filtered != nil:
+			place(&find(r.Filtered.Dataset, r.Filtered.N).filtered, filtered, filteredKey(*r.Filtered), *r.Filtered)
 		case r.Failure != nil:
 			f := *r.Failure
 			key := fmt.Sprint(f.Dataset, f.N, f.Peer, label(f.Params), f.Threads, f.Stage, f.Reason)

@@ -95,6 +95,10 @@ func ReadmeSection(records []measure.Record, options ReadmeOptions) (string, err
 	}
 	b.WriteString("\n\n")
 	for _, s := range d.sets {
+		if len(s.builds)+len(s.searches) == 0 {
+			writeSituations(&b, s, options)
+			continue
+		}
 		fmt.Fprintf(&b, "### %s\n\n", s.title())
 		if f, ok := s.recallFigure(oneThread); ok {
 			b.WriteString(picture(f, options.Images))
@@ -116,6 +120,7 @@ func ReadmeSection(records []measure.Record, options ReadmeOptions) (string, err
 				}
 			}))
 		}
+		writeSituations(&b, s, options)
 	}
 	for _, s := range d.growthSections() {
 		fmt.Fprintf(&b, "### %s\n\n", s.title)
@@ -131,6 +136,25 @@ func ReadmeSection(records []measure.Record, options ReadmeOptions) (string, err
 		writeTable(&b, t)
 	}
 	return b.String(), nil
+}
+
+// writeSituations writes what was measured of a data set besides its points; the plots are folded.
+func writeSituations(b *strings.Builder, s *set, options ReadmeOptions) {
+	for _, out := range s.situations() {
+		fmt.Fprintf(b, "### %s\n\n", out.title)
+		for _, t := range out.tables {
+			writeTable(b, t)
+		}
+		figures := out.figures
+		if out.brief > 0 {
+			figures = figures[:out.brief]
+		}
+		b.WriteString(folded("Plots", func(b *strings.Builder) {
+			for _, f := range figures {
+				b.WriteString(picture(f, options.Images))
+			}
+		}))
+	}
 }
 
 // writeTable writes a table under its caption; one without rows is left out.

@@ -67,6 +67,11 @@ func Summary(records []measure.Record) string {
 		fmt.Fprintf(&b, "%s\n\n", s.title())
 		writeTable(&b, s.mainSearches())
 		writeTable(&b, s.mainBuilds())
+		for _, more := range s.situations() {
+			for _, t := range more.tables {
+				writeTable(&b, t)
+			}
+		}
 	}
 	return b.String()
 }
@@ -85,6 +90,7 @@ func (s *set) mainBuilds() table {
 type section struct {
 	title   string
 	figures []figure
+	brief   int // how many of the figures are for a README; 0 is all
 	tables  []table
 	details []table // shown folded
 }
@@ -93,7 +99,10 @@ type section struct {
 func (d *data) sections() []section {
 	var list []section
 	for _, s := range d.sets {
-		list = append(list, s.section())
+		if len(s.builds)+len(s.searches) > 0 {
+			list = append(list, s.section())
+		}
+		list = append(list, s.situations()...)
 	}
 	list = append(list, d.growthSections()...)
 	if t, ok := d.failures(0); ok {
@@ -126,6 +135,18 @@ func (s *set) section() section {
 	out.details = append(out.details, s.buildTable("All builds", s.groups()), s.fileTable("Files and peak memory"), s.pointTable("All searches"))
 	out.tables, out.details = filled(out.tables), filled(out.details)
 	return out
+}
+
+// situations are the sections on what was measured of a data set besides its points.
+func (s *set) situations() []section {
+	var list []section
+	if out, ok := s.liveSection(); ok {
+		list = append(list, out)
+	}
+	if out, ok := s.filterSection(); ok {
+		list = append(list, out)
+	}
+	return list
 }
 
 // filled drops tables without rows.

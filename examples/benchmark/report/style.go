@@ -68,6 +68,7 @@ var peerLooks = map[string][3]int{
 	"n2-original": {5, 5, 1}, "nmslib": {6, 6, 1}, "usearch": {7, 7, 1}, "usearch-i8": {7, 9, 2}, "faiss": {2, 8, 1},
 	"faiss-sq8": {2, 11, 2}, "annoy": {3, 10, 1}, "alayalite": {4, 9, 1}, "voyager": {5, 11, 2}, "zvec": {6, 12, 2},
 	"ngt": {1, 13, 1}, "glass": {0, 8, 1}, "coder-hnsw": {1, 5, 2},
+	floor: {6, 12, 1},
 }
 
 // lookOf gives the look of a peer; one that is not known gets one by its name.

@@ -90,10 +90,10 @@ func prefix(mark, text string) string {
 	return mark + text
 }
 
-// failed tells whether a peer failed at anything in this set.
+// failed tells whether a peer failed at anything in this set that leads to points.
 func (s *set) failed(peer string) bool {
 	for _, f := range s.failures {
-		if f.Peer == peer {
+		if f.Peer == peer && !strings.HasPrefix(f.Stage, "live ") && f.Stage != "filter" {
 			return true
 		}
 	}

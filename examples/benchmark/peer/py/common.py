@@ -12,6 +12,7 @@ import json
 import os
 import resource
 import sys
+import threading
 import time
 import traceback
 
@@ -28,6 +29,7 @@ class Adapter:
     metric = ""
     params = {}
     scratch = None  # a folder for files that the peer needs to live; the harness removes it
+    capacity = 0  # how many vectors there will be at most, if the index is to change; else 0
 
     def build(self, base, threads):
         """Makes the index of base, float32 [n][dim], with that many threads."""
@@ -52,6 +54,29 @@ class Adapter:
     def batch(self, queries):
         """Returns the ids for each of queries, float32 [count][dim], by the peer's own batch call."""
         raise NotImplementedError("batch search")
+
+    def allow(self, allowed):
+        """Says which rows later calls of one may return, bool [n], for `benchmark filter`."""
+        raise NotImplementedError("search under a filter")
+
+    # What follows is called by several threads at the same time, for `benchmark live`. A peer whose
+    # rules forbid that takes a lock, as its users must.
+
+    def find(self, query):
+        """Is one(query), while the index changes."""
+        return self.one(query)
+
+    def add(self, key, vector):
+        """Adds vector, float32 [dim], under a key that is new. Keys of what build made are its rows."""
+        raise NotImplementedError("adding to a live index")
+
+    def remove(self, key):
+        """Deletes the vector of that key."""
+        raise NotImplementedError("deleting from a live index")
+
+    def nothing(self):
+        """Is a call of the index that does as little as one can."""
+        raise NotImplementedError("a live index")
 
 
 def normalised(rows):
@@ -127,14 +152,16 @@ class Server:
         self.make = make
         self.adapter = None
         self.queries = None
+        self.base = None  # what plans add rows of
 
     def fresh(self, request):
-        self.adapter = None
+        self.adapter = self.base = None
         gc.collect()
         a = self.make()
         a.dim, a.n, a.metric = request["dim"], request["n"], request["metric"]
         a.params = request.get("params") or {}
         a.scratch = request.get("scratch")
+        a.capacity = request.get("capacity") or 0
         if a.metric not in a.metrics:
             raise ValueError("metric %s is not supported" % a.metric)
         self.adapter = a
@@ -208,6 +235,212 @@ class Server:
         matrix(rows, len(queries), k).tofile(request["out"])
         return {"wall_s": wall, "latencies_us": latencies, "count": len(queries)}
 
+    def allow(self, request):
+        bits = np.unpackbits(np.fromfile(request["path"], np.uint8), bitorder="little")
+        self.adapter.allow(bits[: self.adapter.n].astype(bool))
+        return {}
+
+    def live(self, request):
+        """Makes the operations of a plan, whose format ../workload/file.go describes."""
+        a, n = self.adapter, request["n"]
+        if self.base is None:
+            self.base = np.fromfile(request["base"], np.float32, n * a.dim).reshape(n, a.dim)
+        plan = read_plan(request["plan"])
+        a.prepare(request["k"], request.get("params") or {}, len(plan))
+        workers = Workers([len(operations) for operations in plan])
+        base, queries, find, add, remove = self.base, self.queries, a.find, a.add, a.remove
+
+        def work(worker):
+            clock, rows = time.perf_counter_ns, plan[worker]
+            for at in range(0, len(rows), CHUNK):
+                marks = []
+                for kind, key, row in rows[at : at + CHUNK].tolist():
+                    if kind == SEARCH:
+                        query = queries[row]
+                        start = clock()
+                        find(query)
+                    elif kind == ADD:
+                        vector = base[row]
+                        start = clock()
+                        add(key, vector)
+                    elif kind == DELETE:
+                        start = clock()
+                        remove(key)
+                    else:
+                        start = clock()
+                        a.nothing()
+                    marks.append((kind, start, clock()))
+                workers.note(worker, at, marks)
+
+        wall = workers.run(work)
+        return workers.finish(request["out"], wall, base.nbytes + sum(p.nbytes for p in plan))
+
+    def live_build(self, request):
+        """Has one worker add all vectors but the first ones, and the others search meanwhile."""
+        params = request.get("params") or {}
+        request["params"] = request["build"]
+        self.fresh(request)
+        a, first = self.adapter, request["first"]
+        give_back()
+        before = status_bytes("VmRSS")
+        base = np.fromfile(request["base"], np.float32, a.n * a.dim).reshape(a.n, a.dim)
+        a.build(base[:first], 1)
+        a.prepare(request["k"], params, request["threads"])
+        workers = Workers([a.n - first] + [0] * (request["threads"] - 1))
+        queries, parts = self.queries, [[] for _ in workers.timings]
+
+        def work(worker):
+            clock = time.perf_counter_ns
+            if worker == 0:
+                for at in range(first, a.n, CHUNK):
+                    marks = []
+                    for key in range(at, min(at + CHUNK, a.n)):
+                        vector = base[key]
+                        start = clock()
+                        a.add(key, vector)
+                        marks.append((ADD, start, clock()))
+                    workers.note(worker, at - first, marks)
+                workers.ended.set()
+                return
+            count = worker
+            while not workers.ended.is_set():
+                marks = []
+                while len(marks) < CHUNK and not workers.ended.is_set():
+                    query = queries[count % len(queries)]
+                    start = clock()
+                    a.find(query)
+                    marks.append((SEARCH, start, clock()))
+                    count += 1
+                parts[worker].append(np.array(marks, np.int64).reshape(-1, 3))
+
+        wall = workers.run(work)
+        for worker in range(1, len(parts)):
+            workers.timings[worker] = np.concatenate([workers.timings[worker], *parts[worker]])
+        answer = workers.finish(request["out"], wall, base.nbytes)
+        return dict(answer, rss_before=before)
+
+
+SEARCH, ADD, DELETE = range(3)  # the kinds of ../workload/workload.go; what else there is does nothing
+CHUNK = 1024  # operations that are taken out of numpy's arrays, whose single elements are slow, at once
+SAMPLE_EVERY = 0.05  # seconds between two looks at the memory
+
+
+def read_plan(path):
+    """Returns int32 [operations][3] for each worker: kind, key, row."""
+    raw, plan, at = np.fromfile(path, np.int32), [], 0
+    while at < len(raw):
+        end = at + 1 + 3 * raw[at]
+        plan.append(raw[at + 1 : end].reshape(-1, 3).copy())
+        at = end
+    return plan
+
+
+class Workers:
+    """Threads that work on an index, and what was seen of it."""
+
+    def __init__(self, counts):
+        self.timings = [np.full((n, 3), -1, np.int64) for n in counts]
+        self.samples = []
+        self.errors = []
+        self.ended = threading.Event()
+
+    def note(self, worker, at, marks):
+        self.timings[worker][at : at + len(marks)] = marks
+
+    def run(self, work):
+        """Calls work(worker) in a thread for each; returns how long that took. The first error is raised."""
+
+        def guarded(worker):
+            try:
+                work(worker)
+            except Exception as error:  # pylint: disable=broad-exception-caught
+                self.errors.append(error)
+                self.ended.set()
+
+        def sample():
+            while True:
+                self.samples.append((time.perf_counter_ns(), status_bytes("VmRSS")))
+                if done.wait(SAMPLE_EVERY):
+                    break
+            self.samples.append((time.perf_counter_ns(), status_bytes("VmRSS")))
+
+        done = threading.Event()
+        threads = [threading.Thread(target=guarded, args=(i,)) for i in range(len(self.timings))]
+        sampler = threading.Thread(target=sample)
+        gc.collect()
+        gc.disable()
+        self.start = time.perf_counter_ns()
+        try:
+            sampler.start()
+            for t in threads:
+                t.start()
+            for t in threads:
+                t.join()
+            wall = (time.perf_counter_ns() - self.start) / 1e9
+        finally:
+            gc.enable()
+            done.set()
+            sampler.join()
+        if self.errors:
+            raise self.errors[0]
+        return wall
+
+    def finish(self, out, wall, kept):
+        """Writes what was seen. kept is how much of the memory is not the index's, its own left out."""
+        extra = kept + sum(t.nbytes for t in self.timings)
+        with open(out, "wb") as f:
+            for t in self.timings:
+                t[:, 1:] -= self.start
+                t.tofile(f)
+        samples = np.array(self.samples, np.int64)
+        samples[:, 0] -= self.start
+        samples.tofile(out + ".memory")
+        self.timings = []
+        give_back()
+        return {"wall_s": wall, "extra": extra, "kept": kept, "rss_after": status_bytes("VmRSS")}
+
+
+class ReadWriteLock:
+    """A lock that many readers or one writer have. A writer that waits goes before readers that come
+    later, and when it ends all readers that wait go before the next writer, so that nobody starves."""
+
+    def __init__(self):
+        self.changed = threading.Condition(threading.Lock())
+        self.readers = self.readers_waiting = self.writers_waiting = self.turn = 0
+        self.writing = False
+
+    def begin_read(self):
+        with self.changed:
+            if not self.writing and not self.writers_waiting:
+                self.readers += 1
+                return
+            turn = self.turn
+            self.readers_waiting += 1
+            while self.turn == turn:
+                self.changed.wait()  # the writer that ends lets all of them in
+
+    def end_read(self):
+        with self.changed:
+            self.readers -= 1
+            if not self.readers:
+                self.changed.notify_all()
+
+    def begin_write(self):
+        with self.changed:
+            self.writers_waiting += 1
+            while self.writing or self.readers:
+                self.changed.wait()
+            self.writers_waiting -= 1
+            self.writing = True
+
+    def end_write(self):
+        with self.changed:
+            self.writing = False
+            self.turn += 1
+            self.readers += self.readers_waiting
+            self.readers_waiting = 0
+            self.changed.notify_all()
+
 
 def serve(make):
     """Answers requests on stdin until there are no more; make is the adapter's class."""
@@ -222,6 +455,9 @@ def serve(make):
         "load": server.load,
         "queries": server.load_queries,
         "search": server.search,
+        "allow": server.allow,
+        "live": server.live,
+        "live build": server.live_build,
         "quit": lambda request: {},
     }
     for line in sys.stdin:

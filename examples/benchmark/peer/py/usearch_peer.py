@@ -69,5 +69,19 @@ class Usearch(Adapter):
             return [found.keys]
         return [keys[:c] for keys, c in zip(found.keys, found.counts)]
 
+    # It is "concurrent by design" (its README): no lock. One thread a call, as its docs advise.
+
+    def find(self, query):
+        return self.index.search(self.rows(query), self.k, threads=1).keys
+
+    def add(self, key, vector):
+        self.index.add(key, self.rows(vector), threads=1)
+
+    def remove(self, key):
+        self.index.remove(key)
+
+    def nothing(self):
+        return self.index.size
+
 
 serve(Usearch)
