@@ -298,7 +298,8 @@ N2_API void n2_build_options_init(struct n2_build_options *options);
 
 /* Links all vectors that were added and not yet built into the graph; those added while it runs are
  * left for the next build. One build runs at a time on an index: a second one waits for its turn.
- * A build that fails or is cancelled leaves the index as before. `options` may be NULL.
+ * A build that fails or is cancelled leaves the index as before, but for what was deleted or
+ * replaced, which it may have taken out of the graph. `options` may be NULL.
  * The first build, and later ones when the index has grown fourfold or its codes no longer fit,
  * train codes on a sample (enum n2_navigation). A build of 800 vectors at least, after which a
  * quarter of all have come or gone since, also measures which search gives which recall, on some of

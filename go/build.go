@@ -22,7 +22,8 @@ import (
 // threads. Time grows as n log n.
 //
 // When ctx ends, Build returns its cause; when the index is closed, [ErrClosed]. A build that fails
-// leaves the index as before.
+// leaves the index as before, but for what was deleted or replaced, which it may have taken out of the
+// graph.
 func (x *Index) Build(ctx context.Context, o *BuildOptions) error {
 	return wrap("build", x.runBuild(ctx, o, buildPart{}))
 }
