@@ -77,18 +77,6 @@ int n2_create(struct n2_index **index, size_t dim, const struct n2_options *opti
 
 /* --- vectors --- */
 
-/* Finds the node of an id, in a slot. Returns 0, N2_ERR_NOT_FOUND or N2_ERR_CORRUPT. */
-static int find(const struct n2_index *index, uint32_t id, uint32_t *node)
-{
-    const struct n2_store *store = &index->store;
-    if (id >= N2_ACQUIRE(&store->n_ids))
-        return N2_ERR_NOT_FOUND;
-    *node = n2_store_entry(store, id).node;
-    if (*node == N2_NONE)
-        return N2_ERR_NOT_FOUND;
-    return *node < N2_ACQUIRE(&store->n_nodes) ? N2_OK : N2_ERR_CORRUPT;
-}
-
 int n2_vector(struct n2_index *index, uint32_t id, float *out)
 {
     if (!index || !out)
@@ -97,7 +85,7 @@ int n2_vector(struct n2_index *index, uint32_t id, float *out)
     if (!slot)
         return N2_ERR_CLOSED;
     uint32_t node;
-    int status = find(index, id, &node);
+    int status = n2_store_find(&index->store, id, &node);
     if (!status)
         memmove(out, n2_store_vector(&index->store, node, out), index->store.dim * sizeof(float));
     n2_gate_leave(&index->gate, slot);
@@ -174,7 +162,7 @@ static int search_in_slot(struct n2_index *index, struct n2_slot *slot, const st
     const float *query = target->query;
     if (!query) {
         uint32_t node;
-        status = find(index, target->id, &node);
+        status = n2_store_find(&index->store, target->id, &node);
         if (status)
             return status;
         query = n2_store_vector(&index->store, node, slot->scratch->query);

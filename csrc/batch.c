@@ -48,12 +48,11 @@ static int search_all(void *argument)
 static int check_ids(const struct batch *b)
 {
     struct n2_slot *slot = n2_gate_enter(&b->index->gate); /* not closed during a call */
-    const struct n2_store *store = &b->index->store;
-    uint32_t n_ids = N2_ACQUIRE(&store->n_ids);
     int status = N2_OK;
+    uint32_t node;
     for (size_t i = 0; i < b->n && !status; i++)
-        if (b->ids[i] >= n_ids || n2_store_entry(store, b->ids[i]).node == N2_NONE)
-            status = N2_ERR_NOT_FOUND;
+        if (n2_store_find(&b->index->store, b->ids[i], &node) == N2_ERR_NOT_FOUND)
+            status = N2_ERR_NOT_FOUND; /* of rot the search tells */
     n2_gate_leave(&b->index->gate, slot);
     return status;
 }

@@ -112,12 +112,7 @@ static int find(struct n2_index *index, uint32_t id, uint32_t *node)
     if (id >= index->store.n_ids)
         return N2_ERR_NOT_FOUND;
     int status = n2_origin_check_ids(index);
-    if (status)
-        return status;
-    *node = n2_store_entry(&index->store, id).node;
-    if (*node == N2_NONE)
-        return N2_ERR_NOT_FOUND;
-    return *node < index->store.n_nodes ? N2_OK : N2_ERR_CORRUPT;
+    return status ? status : n2_store_find(&index->store, id, node);
 }
 
 /* Takes an id from its node, which may be left without any. */

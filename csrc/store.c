@@ -127,6 +127,16 @@ void n2_store_put_packed(struct n2_store *store, uint32_t node, uint32_t id,
     *n2_store_label(store, node) = id;
 }
 
+int n2_store_find(const struct n2_store *store, uint32_t id, uint32_t *node)
+{
+    if (id >= N2_ACQUIRE(&store->n_ids))
+        return N2_ERR_NOT_FOUND;
+    *node = n2_store_entry(store, id).node;
+    if (*node == N2_NONE)
+        return N2_ERR_NOT_FOUND;
+    return *node < N2_ACQUIRE(&store->n_nodes) ? N2_OK : N2_ERR_CORRUPT;
+}
+
 void n2_store_detach(struct n2_store *store, uint32_t id)
 {
     struct n2_id entry = n2_store_entry(store, id);

@@ -156,6 +156,10 @@ N2_INLINE void n2_store_set_entry(const struct n2_store *store, uint32_t id, str
     N2_RELEASE((uint64_t *)(void *)store->ids.base + id, bits);
 }
 
+/* Finds the node of an id. Returns 0, N2_ERR_NOT_FOUND (there is none, or it was deleted) or
+ * N2_ERR_CORRUPT, which is rot. */
+int n2_store_find(const struct n2_store *store, uint32_t id, uint32_t *node);
+
 /* The node of an id, or N2_NONE. */
 N2_INLINE uint32_t n2_store_node(const struct n2_store *store, uint32_t id)
 {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"slices"
@@ -75,22 +74,15 @@ func (c *runCommand) Run(ctx context.Context) (err error) {
 	if c.Profile != "" {
 		return profile(ctx, set, 16, 200, c.K[0], c.Ef, c.Profile, os.Stdout)
 	}
-	peers, unfit := measure.Peers(peers, set.Metric)
-	for _, s := range unfit {
-		fmt.Fprintf(os.Stderr, "%s: left out, as it does not know the metric %s\n", s.Name, set.Metric)
-	}
+	peers = fit(peers, set.Metric)
 	if len(peers) == 0 {
 		return fmt.Errorf("no peer knows the metric %s", set.Metric)
 	}
-	var log io.Writer = io.Discard
-	if c.Log != "" {
-		f, err := os.Create(c.Log)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		log = f
+	log, err := openLog(c.Log)
+	if err != nil {
+		return err
 	}
+	defer log.Close()
 	cores := len(peer.Cores())
 	if len(c.BuildThreads) == 0 {
 		c.BuildThreads = powers(cores)
@@ -108,9 +100,7 @@ func (c *runCommand) Run(ctx context.Context) (err error) {
 		Log: log, Progress: bar.show,
 	})
 	bar.end()
-	if ctx.Err() != nil {
-		fmt.Fprintf(os.Stderr, "what was measured is in %s; the same command goes on from there\n", c.Out)
-	}
+	sayWhere(ctx, c.Out)
 	return err
 }
 

@@ -56,19 +56,12 @@ func (c *scene) play(ctx context.Context, names []string, run func(context.Conte
 	if err != nil {
 		return err
 	}
-	peers, unfit := measure.Peers(peers, set.Metric)
-	for _, s := range unfit {
-		fmt.Fprintf(os.Stderr, "%s: left out, as it does not know the metric %s\n", s.Name, set.Metric)
+	peers = fit(peers, set.Metric)
+	log, err := openLog(c.Log)
+	if err != nil {
+		return err
 	}
-	var log io.Writer = io.Discard
-	if c.Log != "" {
-		f, err := os.Create(c.Log)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		log = f
-	}
+	defer log.Close()
 	bar := newBar(os.Stderr)
 	err = run(ctx, measure.Options{
 		Data: measure.Data{
@@ -79,13 +72,35 @@ func (c *scene) play(ctx context.Context, names []string, run func(context.Conte
 		BuildLimit: c.BuildLimit, SearchLimit: c.SearchLimit, Log: log, Progress: bar.show,
 	})
 	bar.end()
-	if ctx.Err() != nil {
-		fmt.Fprintf(os.Stderr, "what was measured is in %s; the same command goes on from there\n", c.Out)
-	}
+	sayWhere(ctx, c.Out)
 	return err
 }
 
 // params are those of every peer's index.
 func (c *scene) params() map[string]any {
 	return map[string]any{"M": c.M, "efConstruction": c.EfConstruction}
+}
+
+// fit returns the peers that know the metric, and says which do not.
+func fit(peers []peer.Spec, metric string) []peer.Spec {
+	peers, unfit := measure.Peers(peers, metric)
+	for _, s := range unfit {
+		fmt.Fprintf(os.Stderr, "%s: left out, as it does not know the metric %s\n", s.Name, metric)
+	}
+	return peers
+}
+
+// openLog opens the file for what the peers print; without a name, what they print is lost.
+func openLog(name string) (io.WriteCloser, error) {
+	if name == "" {
+		name = os.DevNull
+	}
+	return os.Create(name)
+}
+
+// sayWhere says, after an interruption, where the results so far are.
+func sayWhere(ctx context.Context, out string) {
+	if ctx.Err() != nil {
+		fmt.Fprintf(os.Stderr, "what was measured is in %s; the same command goes on from there\n", out)
+	}
 }

@@ -6,8 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-
-	n2 "github.com/n2ann/n2/go"
 )
 
 // TruthOf is [Set.Truth] among those rows of the base alone, for the first queries. It is computed
@@ -21,11 +19,7 @@ func (s *Set) TruthOf(ctx context.Context, rows []int32, queries, k int) (ids []
 	if len(rows) == 0 {
 		return make([][]int32, queries), nil
 	}
-	metric, err := n2.ParseMetric(s.Metric)
-	if err != nil {
-		return nil, err
-	}
-	base, err := readRows(s.BasePath(), s.N, s.Dim)
+	metric, base, err := s.read()
 	if err != nil {
 		return nil, err
 	}
@@ -56,22 +50,15 @@ func (s *Set) TruthOf(ctx context.Context, rows []int32, queries, k int) (ids []
 // ByDistance returns the rows of the base in the order of their distance from one of them, the
 // nearest first.
 func (s *Set) ByDistance(from int) ([]int32, error) {
-	metric, err := n2.ParseMetric(s.Metric)
+	metric, base, err := s.read()
 	if err != nil {
 		return nil, err
 	}
-	base, err := readRows(s.BasePath(), s.N, s.Dim)
-	if err != nil {
-		return nil, err
-	}
-	x, err := n2.New(s.Dim, &n2.Options{Metric: metric})
+	x, err := s.index(metric, base)
 	if err != nil {
 		return nil, err
 	}
 	defer x.Close()
-	if _, err := x.AddBatch(base); err != nil {
-		return nil, err
-	}
 	found, err := x.SearchExact(base[from*s.Dim:(from+1)*s.Dim], s.N)
 	rows := make([]int32, len(found))
 	for i, n := range found {

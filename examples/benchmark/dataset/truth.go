@@ -68,12 +68,30 @@ func (s *Set) keptK(k int) int {
 	return best
 }
 
-func (s *Set) makeTruth(ctx context.Context, k int) error {
-	metric, err := n2.ParseMetric(s.Metric)
-	if err != nil {
-		return err
+// read returns the metric and the vectors of the base.
+func (s *Set) read() (metric n2.Metric, base []float32, err error) {
+	metric, err = n2.ParseMetric(s.Metric)
+	if err == nil {
+		base, err = readRows(s.BasePath(), s.N, s.Dim)
 	}
-	base, err := readRows(s.BasePath(), s.N, s.Dim)
+	return metric, base, err
+}
+
+// index returns an index of these vectors, not built, for exact searches.
+func (s *Set) index(metric n2.Metric, base []float32) (*n2.Index, error) {
+	x, err := n2.New(s.Dim, &n2.Options{Metric: metric})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := x.AddBatch(base); err != nil {
+		x.Close()
+		return nil, err
+	}
+	return x, nil
+}
+
+func (s *Set) makeTruth(ctx context.Context, k int) error {
+	metric, base, err := s.read()
 	if err != nil {
 		return err
 	}
@@ -111,14 +129,11 @@ func (s *Set) makeTruth(ctx context.Context, k int) error {
 func (s *Set) scan(ctx context.Context, metric n2.Metric, base, queries []float32, k int) (
 	[][]n2.Neighbor, error) {
 
-	x, err := n2.New(s.Dim, &n2.Options{Metric: metric})
+	x, err := s.index(metric, base)
 	if err != nil {
 		return nil, err
 	}
 	defer x.Close()
-	if _, err := x.AddBatch(base); err != nil {
-		return nil, err
-	}
 	log := s.log
 	if log == nil {
 		log = io.Discard
