@@ -131,7 +131,7 @@ static void prepare(struct group *g, const struct n2_store *store, const float *
         (void)n2_store_check(store, queries + i * dim, &norm); /* known to be good */
         n2_store_probe_query(store, queries + i * dim, norm, g->vectors + i * dim, &g->probes[i]);
         g->heaps[i] = (struct n2_heap){g->words + i * g->k, 0, g->k};
-        g->scans[i] = (struct n2_scan){&g->probes[i], &g->heaps[i]};
+        g->scans[i] = (struct n2_scan){&g->probes[i], &g->heaps[i], .sieves = false};
     }
 }
 

@@ -3,7 +3,7 @@
  */
 #include "filter.h"
 
-#define COUNTED 4096 /* words; of more, so many are */
+#define COUNTED 2048 /* words; of more, every second, third, ... is */
 
 /* The words that hold ids below n_ids. */
 static size_t words_of(const struct n2_filter *filter, uint32_t n_ids)
@@ -19,24 +19,10 @@ static uint64_t word_at(const struct n2_filter *filter, size_t at, uint32_t n_id
 
 size_t n2_filter_count(const struct n2_filter *filter, uint32_t n_ids)
 {
-    size_t n_words = words_of(filter, n_ids), n_looks = n2_min(n_words, COUNTED), n = 0;
-    for (size_t i = 0; i < n_looks; i++)
-        n += (size_t)__builtin_popcountll(word_at(filter, i * n_words / n_looks, n_ids));
+    size_t n_words = words_of(filter, n_ids), stride = n_words / COUNTED + 1, n_looks = 0, n = 0;
+    for (size_t at = 0; at < n_words; at += stride, n_looks++)
+        n += (size_t)__builtin_popcountll(word_at(filter, at, n_ids));
     return n_looks ? n * n_words / n_looks : 0;
-}
-
-size_t n2_filter_sample(const struct n2_filter *filter, uint32_t n_ids, size_t most, uint32_t *ids)
-{
-    size_t n_words = words_of(filter, n_ids), stride = n2_max(n_words / COUNTED, 1), n_set = 0;
-    for (size_t at = 0; at < n_words; at += stride)
-        n_set += word_at(filter, at, n_ids) != 0;
-    size_t n = 0, i = 0; /* i: of the set words passed */
-    for (size_t at = 0; at < n_words && n < most; at += stride) {
-        uint64_t word = word_at(filter, at, n_ids);
-        if (word && i++ >= n * n_set / most)
-            ids[n++] = (uint32_t)(at * 64 + (size_t)__builtin_ctzll(word));
-    }
-    return n;
 }
 
 size_t n2_filter_list(const struct n2_filter *filter, uint32_t from, uint32_t n_ids, size_t most,
@@ -45,6 +31,8 @@ size_t n2_filter_list(const struct n2_filter *filter, uint32_t from, uint32_t n_
     size_t n_words = words_of(filter, n_ids), n = 0;
     *next = n_ids;
     for (size_t at = from / 64; at < n_words; at++) {
+        if (!filter->words[at])
+            continue;
         uint64_t bits = word_at(filter, at, n_ids);
         if (at == from / 64)
             bits &= UINT64_MAX << (from % 64);

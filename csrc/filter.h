@@ -21,9 +21,6 @@ N2_INLINE bool n2_filter_allows(const struct n2_filter *filter, uint32_t id)
 /* About how many of the ids 0..n_ids-1 are allowed: of many, a sample of the words tells. */
 size_t n2_filter_count(const struct n2_filter *filter, uint32_t n_ids);
 
-/* Lists some allowed ids below n_ids, from all over them, `most` at most; returns their number. */
-size_t n2_filter_sample(const struct n2_filter *filter, uint32_t n_ids, size_t most, uint32_t *ids);
-
 /* Lists allowed ids from `from` on and below n_ids, in order, `most` at most; returns their number
  * and sets *next to where to go on. */
 size_t n2_filter_list(const struct n2_filter *filter, uint32_t from, uint32_t n_ids, size_t most,

@@ -14,9 +14,9 @@
 
 #define CACHE_LINE 64
 #define PREFETCH_LINES 8 /* of each vector; the processor's own prefetcher follows from there */
+#define APART 8          /* times farther in rank than if results were anywhere: they are not */
 #define SOON 4           /* places ahead in the queue whose links are asked for */
 #define STARTS 32        /* nodes that a search by vectors starts from, after one by codes */
-#define ROW_COST 2       /* a row looked through behind a node that is not admitted, in distances */
 
 /* How many standard deviations nearer than estimated a sketched link may be. It saves distances and
  * loses neighbours: on 100,000 GloVe vectors searches with 0 and 0.5 took 1.03 and 1.01 of the time
@@ -96,37 +96,6 @@ N2_INLINE void prefetch_row(const struct n2_column *column, uint32_t node, size_
         N2_PREFETCH(row + at);
 }
 
-/* The nodes not visited yet that the view admits among a node's links, and among the links of those
- * that it does not; all become visited. */
-static size_t leap(const struct n2_view *view, uint32_t node, uint32_t level,
-                   struct n2_scratch *scratch, uint32_t *out)
-{
-    enum { MOST = N2_MAX_DEGREE / 2 };
-    uint32_t *passed = scratch->keys; /* in use between two steps only */
-    size_t n = 0, n_passed = 0;
-    size_t m = links(view, node, level, out);
-    m = n2_visited_filter(&scratch->visited, out, m, out);
-    for (size_t i = 0; i < m; i++) {
-        if (n2_view_admits(view, out[i]))
-            out[n++] = out[i];
-        else
-            passed[n_passed++] = out[i];
-    }
-    for (size_t i = 0; i < n_passed && i < SOON; i++)
-        prefetch_row(&view->graph->links0, passed[i], PREFETCH_LINES);
-    for (size_t i = 0; i < n_passed && n + view->graph->M0 <= MOST; i++) {
-        if (i + SOON < n_passed)
-            prefetch_row(&view->graph->links0, passed[i + SOON], PREFETCH_LINES);
-        m = links(view, passed[i], level, out + n);
-        m = n2_visited_filter(&scratch->visited, out + n, m, out + n);
-        for (size_t j = 0, from = n; j < m; j++)
-            if (n2_view_admits(view, out[from + j]))
-                out[n++] = out[from + j];
-        scratch->n_measured += ROW_COST;
-    }
-    return n;
-}
-
 size_t n2_hnsw_links(const struct n2_view *view, uint32_t node, uint32_t level, uint32_t *out)
 {
     return links(view, node, level, out);
@@ -200,9 +169,11 @@ N2_INLINE uint32_t bound_of(const struct n2_view *view, const struct n2_probe *p
     return n2_view_stretch(view, probe, key, beam->stretch);
 }
 
-/* The same where only some count: their density about the query tells how far to look. */
+/* The same where only some count: their density about the query tells how far to look. Where they
+ * are so much rarer there than among all, what the beam is of was measured with other queries than
+ * this: then the walk is to be given up. */
 N2_INLINE uint32_t picky_bound(const struct n2_view *view, const struct n2_probe *probe,
-                               const struct n2_scratch *scratch)
+                               struct n2_scratch *scratch)
 {
     const struct n2_queue *found = &scratch->found;
     const struct n2_beam *beam = &found->beam;
@@ -215,6 +186,7 @@ N2_INLINE uint32_t picky_bound(const struct n2_view *view, const struct n2_probe
         float at = logf((float)n2_max(place, beam->rank) / (float)beam->rank) /
                    logf((float)beam->all / (float)beam->rank);
         stretch += (at < 1 ? at : 1) * (beam->stretch_all - stretch);
+        scratch->gave_up = place > APART * beam->all;
     }
     return n2_view_stretch(view, probe, n2_entry_key(entry), stretch);
 }
@@ -246,7 +218,7 @@ N2_INLINE bool is_lost(const struct n2_view *view, const struct n2_scratch *scra
     const struct n2_queue *queue = &scratch->queue, *found = &scratch->found;
     return scratch->n_measured >
                (found->size < found->beam.rank ? scratch->patience : scratch->most_measured) ||
-           (queue->size == queue->beam.width && queue->size < view->n_nodes);
+           (queue->size == queue->beam.width && queue->size < view->n_nodes) || scratch->gave_up;
 }
 
 /* The same, where sketches tell which links are worth measuring, or where there are none; and where
@@ -270,14 +242,10 @@ N2_INLINE void walk(const struct n2_view *view, const struct n2_probe *probe, ui
         if (expands) {
             uint32_t limit = n2_queue_limit(queue), *nodes = batches[turn];
             limit = limit < bound ? limit : bound;
-            if (picky && view->leaps) {
-                n = leap(view, n2_entry_node(entry), level, scratch, nodes);
-            } else {
-                n = sketched && limit != UINT32_MAX
-                        ? near_links(view, entry, limit, scratch->ask, nodes)
-                        : links(view, n2_entry_node(entry), level, nodes);
-                n = n2_visited_filter(&scratch->visited, nodes, n, nodes);
-            }
+            n = sketched && limit != UINT32_MAX
+                    ? near_links(view, entry, limit, scratch->ask, nodes)
+                    : links(view, n2_entry_node(entry), level, nodes);
+            n = n2_visited_filter(&scratch->visited, nodes, n, nodes);
             prefetch(view, nodes, n);
         }
         sizes[turn] = n;
@@ -310,29 +278,22 @@ void n2_hnsw_search_layer(const struct n2_view *view, const struct n2_probe *pro
         walk(view, probe, level, false, false, scratch);
 }
 
-void n2_hnsw_join(const struct n2_view *view, const struct n2_probe *probe, const uint32_t *nodes,
-                  size_t n, struct n2_scratch *scratch)
-{
-    uint32_t *fresh = scratch->nodes;
-    n = n2_visited_filter(&scratch->visited, nodes, n, fresh);
-    prefetch(view, fresh, n);
-    n2_view_keys(view, probe, fresh, n, scratch->keys);
-    scratch->n_measured += n;
-    for (size_t i = 0; i < n; i++)
-        keep(view, view->picky, n2_entry(scratch->keys[i], fresh[i]), scratch);
-}
-
 void n2_hnsw_search_again(const struct n2_view *by_vectors, const struct n2_probe *probe,
                           struct n2_scratch *scratch)
 {
     struct n2_queue *queue = &scratch->queue;
-    uint32_t nodes[STARTS];
+    uint32_t *nodes = scratch->nodes;
     size_t n = n2_min(queue->size, STARTS);
     for (size_t i = 0; i < n; i++)
         nodes[i] = n2_entry_node(queue->entries[i]);
     n2_visited_clear(&scratch->visited);
     clear(scratch, queue->beam);
-    n2_hnsw_join(by_vectors, probe, nodes, n, scratch);
+    n = n2_visited_filter(&scratch->visited, nodes, n, nodes);
+    prefetch(by_vectors, nodes, n);
+    n2_view_keys(by_vectors, probe, nodes, n, scratch->keys);
+    scratch->n_measured += n;
+    for (size_t i = 0; i < n; i++)
+        keep(by_vectors, by_vectors->picky, n2_entry(scratch->keys[i], nodes[i]), scratch);
     n2_hnsw_search_layer(by_vectors, probe, 0, scratch);
 }
 

@@ -18,16 +18,9 @@ uint64_t n2_hnsw_descend(const struct n2_view *view, const struct n2_probe *prob
 
 /* SEARCH-LAYER (Algorithm 2): from the nodes in scratch->queue, which are also in scratch->visited,
  * finds those nearest to the probe, as many and as far as the queue's beam says: n2_hnsw_found. A
- * picky view's walk sets scratch->gave_up if it ended early.
- *
- * Where the view leaps, it measures only nodes that the view admits, and looks behind the others:
- * as if links led on from them to their own neighbours (ACORN: Patel et al., arXiv 2403.04871). */
+ * picky view's walk sets scratch->gave_up if it ended early. */
 void n2_hnsw_search_layer(const struct n2_view *view, const struct n2_probe *probe, uint32_t level,
                           struct n2_scratch *scratch);
-
-/* Adds nodes[n], those not yet visited, to the queue of a search that has been started. */
-void n2_hnsw_join(const struct n2_view *view, const struct n2_probe *probe, const uint32_t *nodes,
-                  size_t n, struct n2_scratch *scratch);
 
 /* After a search by codes, the same on level 0 by vectors, from the nearest that it found. */
 void n2_hnsw_search_again(const struct n2_view *by_vectors, const struct n2_probe *probe,

@@ -5,25 +5,14 @@
 #define N2_SEARCH_H
 
 #include "hnsw.h"
-
-/* A query of a scan, and its results so far: words of heap.h whose low half is an id. */
-struct n2_scan {
-    const struct n2_probe *probe;
-    struct n2_heap *heap;
-};
-
-#define N2_SCAN_BLOCK 256 /* nodes measured at once by a scan */
-
-/* Measures the nodes from..from + N2_SCAN_BLOCK - 1, those that there are, for each of scans[n]: so
- * that a block is read from memory once. Returns where it ended. */
-uint32_t n2_scan_block(const struct n2_view *view, uint32_t from, const struct n2_scan *scans,
-                       size_t n);
+#include "scan.h"
 
 /* How a search is to find its results. */
 struct n2_plan {
     size_t k;             /* no more than there are */
     struct n2_beam beam;  /* of the walk */
     bool walks;           /* through the graph, or else scans all that is allowed */
+    bool sieves;          /* scans go by codes first */
     size_t patience;      /* distances of a walk that finds too little */
     size_t most_measured; /* distances of a walk; then it is given up, and all is scanned */
     const float *radius;  /* results end here; NULL: nowhere */
@@ -31,10 +20,10 @@ struct n2_plan {
 
 /* Plans a search for k under options (NULL: the defaults), whose filter is the view's. Without a
  * filter it scans where that takes no more distances than the walk. Under one it walks over all
- * nodes, where most are allowed, leaps (hnsw.h) where few are, or scans the allowed, where these
- * are so few that this is cheaper; and where a walk turns out to be long, because what is allowed
- * lies elsewhere than what is near, it is given up before it has cost much. */
-void n2_search_plan(struct n2_view *view, size_t k, const struct n2_search_options *options,
+ * nodes, or scans the allowed, where these are so few that this is cheaper; and where a walk turns
+ * out to be long, because what is allowed lies elsewhere than what is near, it is given up before
+ * it has cost much. Scans of many nodes go by codes first, unless all neighbours are asked for. */
+void n2_search_plan(const struct n2_view *view, size_t k, const struct n2_search_options *options,
                     struct n2_plan *plan);
 
 /* K-NN-SEARCH (Algorithm 5) for one probe: writes the nearest, as many as the plan says and there

@@ -162,11 +162,16 @@ bool n2_space_deviation(const struct n2_space *space, const struct n2_store *sto
     return *deviation > 0;
 }
 
-bool n2_space_excludes(const struct n2_space *space, const struct n2_store *store,
-                       const struct n2_probe *probe, uint32_t code_key, uint32_t key)
+uint32_t n2_space_farthest(const struct n2_space *space, const struct n2_store *store,
+                           const struct n2_probe *probe, uint32_t key, bool anywhere)
 {
+    float shrink = space->shrink;
     if (store->metric == N2_DOT)
-        return n2_key_distance(code_key) + space->shrink * probe->norm > n2_key_distance(key);
-    float nearest = ((float)code_key - n2_space_noise(space)) * space->shrink;
-    return nearest > square_of(space, store, key);
+        return n2_key(n2_key_distance(key) - shrink * probe->norm);
+    if (anywhere && shrink > 1) /* what is lost with some directions is less of what is far away */
+        shrink = 1;
+    float farthest = INFINITY;
+    if (shrink > 0)
+        farthest = square_of(space, store, key) / shrink + n2_space_noise(space);
+    return farthest < 0x1p32f ? (uint32_t)farthest : UINT32_MAX; /* of NaN too */
 }

@@ -146,8 +146,9 @@ bool n2_space_deviation(const struct n2_space *space, const struct n2_store *sto
                         const struct n2_probe *probe, uint32_t code_key, uint32_t key,
                         float *deviation);
 
-/* Whether a vector whose code has that key is hardly ever nearer than one whose own is `key`. */
-bool n2_space_excludes(const struct n2_space *space, const struct n2_store *store,
-                       const struct n2_probe *probe, uint32_t code_key, uint32_t key);
+/* The largest key that a code may have whose vector is nearer than one whose own is `key`, but for
+ * hardly any: among neighbours, or `anywhere`. */
+uint32_t n2_space_farthest(const struct n2_space *space, const struct n2_store *store,
+                           const struct n2_probe *probe, uint32_t key, bool anywhere);
 
 #endif

@@ -33,7 +33,6 @@ struct n2_view {
     const struct n2_kernels *kernels;
     bool sketched; /* the space's sketches are those of the graph's links on level 0 */
     bool picky;    /* not all nodes are results: see n2_view_admits */
-    bool leaps;    /* walks look at those alone that are, and at what others lead to */
     const struct n2_filter *filter;  /* NULL: all ids may be results */
     uint32_t n_ids, n_nodes, n_rows; /* n_rows <= n_nodes */
     uint32_t n_moves;                /* of the store, then */

@@ -96,6 +96,14 @@ float *data_make(uint64_t *state, size_t n, size_t dim, enum data_kind kind, int
     return vectors;
 }
 
+float *data_falling(uint64_t *state, size_t n, size_t dim)
+{
+    float *vectors = data_make(state, n, dim, DATA_NORMAL, 0);
+    for (size_t i = 0; i < n * dim; i++)
+        vectors[i] /= 1 + (float)(i % dim) / 4;
+    return vectors;
+}
+
 float *data_glove(void)
 {
     const char *folder = getenv("N2_TEST_DATA");

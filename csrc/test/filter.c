@@ -69,13 +69,38 @@ static void make_filter(uint64_t *rng, enum kind kind, double share, const struc
     }
 }
 
+/* Searches an index of n vectors for QUERIES under filters of many kinds; `least` of the true ones
+ * are to be found. */
+static void check_shares(struct n2_index *index, int metric, size_t n, const float *queries,
+                         size_t dim, uint64_t *rng, double least)
+{
+    const double shares[] = {0.9, 0.5, 0.1, 0.03, 0.01, 0.001, 0.0001};
+    const size_t n_words = n / 64 + 1;
+    struct n2_neighbor *all = must_alloc(n, sizeof(*all));
+    uint64_t *allow = must_alloc(n_words, sizeof(*allow));
+    for (int kind = 0; kind < KINDS; kind++) {
+        for (size_t s = 0; s < sizeof(shares) / sizeof(*shares); s++) {
+            size_t n_true = 0, n_found = 0;
+            for (size_t i = 0; i < QUERIES; i++) {
+                const float *query = queries + i * dim;
+                size_t n_all = rank_all(index, query, n, all);
+                make_filter(rng, (enum kind)kind, shares[s], all, n_all, allow, n_words);
+                compare(index, metric, query, allow, n_words, all, n_all, &n_true, &n_found);
+            }
+            CHECKF((double)n_found >= (double)n_true * least,
+                   "share %g of kind %d: %zu of %zu found", shares[s], kind, n_found, n_true);
+        }
+    }
+    free(allow);
+    free(all);
+}
+
 /* Shares from nearly all to next to none, anywhere or correlated with the query, on a graph, beside
  * pending, duplicate and deleted vectors. */
 static void run_shares(int metric, int navigation, bool changed)
 {
-    const double shares[] = {0.9, 0.5, 0.1, 0.03, 0.01, 0.001, 0.0001};
     uint64_t rng = test_seed + (uint64_t)metric;
-    const size_t n = test_scale(15000, 3000), n_words = n / 64 + 1;
+    const size_t n = test_scale(15000, 3000);
     float *vectors = data_make(&rng, n, DIM, DATA_NORMAL, changed ? 10 : 0);
     struct n2_options options = options_of(metric);
     options.navigation = navigation;
@@ -88,25 +113,9 @@ static void run_shares(int metric, int navigation, bool changed)
         for (uint32_t id = 1; id < n; id += 30)
             CHECK_STATUS(0, n2_update(index, id, vectors + (n - 1 - id) * DIM));
     }
-    struct n2_neighbor *all = must_alloc(n, sizeof(*all));
-    uint64_t *allow = must_alloc(n_words, sizeof(*allow));
-    for (int kind = 0; kind < KINDS; kind++) {
-        for (size_t s = 0; s < sizeof(shares) / sizeof(*shares); s++) {
-            size_t n_true = 0, n_found = 0;
-            for (size_t i = 0; i < QUERIES; i++) {
-                float query[DIM];
-                for (size_t j = 0; j < DIM; j++)
-                    query[j] = rng_normal(&rng);
-                size_t n_all = rank_all(index, query, n, all);
-                make_filter(&rng, (enum kind)kind, shares[s], all, n_all, allow, n_words);
-                compare(index, metric, query, allow, n_words, all, n_all, &n_true, &n_found);
-            }
-            CHECKF(n_found >= n_true * 9 / 10, "share %g of kind %d: %zu of %zu found", shares[s],
-                   kind, n_found, n_true);
-        }
-    }
-    free(allow);
-    free(all);
+    float *queries = data_make(&rng, QUERIES, DIM, DATA_NORMAL, 0);
+    check_shares(index, metric, n, queries, DIM, &rng, 0.9);
+    free(queries);
     n2_free(index);
     free(vectors);
 }
@@ -116,6 +125,31 @@ static void test_shares(void)
     run_shares(N2_L2, N2_NAVIGATE_AUTO, false);
     for (int metric = N2_ANGULAR; metric <= N2_DOT; metric++)
         run_shares(metric, metric == N2_L2 ? N2_NAVIGATE_VECTORS : N2_NAVIGATE_CODES, true);
+}
+
+/* Scans by codes that leave most directions out, which is less of what is far away; of vectors that
+ * a build that was given up has made codes for, and of some that have none. */
+static void test_codes(void)
+{
+    const size_t n = test_scale(12000, 3000), n_linked = n * 3 / 4, n_coded = n * 9 / 10, dim = 200;
+    for (int metric = N2_ANGULAR; metric <= N2_DOT; metric++) {
+        uint64_t rng = test_seed, done = 0, total = 0;
+        float *vectors = data_falling(&rng, n, dim), *queries = data_falling(&rng, QUERIES, dim);
+        struct n2_options options = options_of(metric);
+        struct n2_index *index = index_make(&options, dim, vectors, n_linked, 2);
+        REQUIRE(index != NULL);
+        CHECK_STATUS(0, n2_add(index, vectors + n_linked * dim, n_coded - n_linked, NULL));
+        struct n2_build *build;
+        CHECK_STATUS(0, n2_build_begin(&build, index, NULL));
+        CHECK_STATUS(0, n2_build_step(build, &done, &total));
+        CHECK_STATUS(0, n2_add(index, vectors + n_coded * dim, n - n_coded, NULL));
+        check_shares(index, metric, n, queries, dim, &rng, 0.9);
+        n2_build_end(build);
+        check_shares(index, metric, n, queries, dim, &rng, 0.9);
+        n2_free(index);
+        free(vectors);
+        free(queries);
+    }
 }
 
 /* Bit sets that are empty, short, or longer than there are ids; ids searched for; a beam; batches.
@@ -209,6 +243,7 @@ static void test_radius(void)
 
 static const struct test_case cases[] = {
     {"shares", test_shares},
+    {"codes", test_codes},
     {"edges", test_edges},
     {"radius", test_radius},
 };

@@ -398,21 +398,12 @@ static void test_navigation(void)
     }
 }
 
-/* Coordinate i scaled by 1 / (1 + i / 4). */
-static float *falling(uint64_t *rng, size_t n, size_t dim)
-{
-    float *vectors = data_make(rng, n, dim, DATA_NORMAL, 0);
-    for (size_t i = 0; i < n * dim; i++)
-        vectors[i] /= 1 + (float)(i % dim) / 4;
-    return vectors;
-}
-
 /* Of a falling spectrum the codes take the beginning, and that is enough. */
 static void test_falling(void)
 {
     uint64_t rng = test_seed;
     const size_t n = test_scale(2500, 1000), dim = 300, n_queries = 100;
-    float *vectors = falling(&rng, n, dim), *queries = falling(&rng, n_queries, dim);
+    float *vectors = data_falling(&rng, n, dim), *queries = data_falling(&rng, n_queries, dim);
     for (size_t m = 0; m < 2; m++) {
         struct n2_options options = options_of(metrics[m]);
         struct n2_index *index = index_make(&options, dim, vectors, n, 2);
@@ -793,8 +784,8 @@ static void test_same_file(void)
     for (size_t i = 0; i < 4; i++) {
         const int metric = metrics[i % 3];
         const size_t dim = i % 2 ? 150 : 21;
-        float *vectors =
-            i % 2 ? falling(&rng, n + more, dim) : data_make(&rng, n + more, dim, DATA_NORMAL, 5);
+        float *vectors = i % 2 ? data_falling(&rng, n + more, dim)
+                               : data_make(&rng, n + more, dim, DATA_NORMAL, 5);
         if (i == 1)
             shift_rows(vectors, n, more, dim, 9);
         struct bytes first = build_parts(metric, dim, vectors, n, more, 1);

@@ -32,6 +32,9 @@ const char *data_kind_name(enum data_kind kind);
 /* vectors[n][dim], none of them zero. `duplicates` percent repeat an earlier one, bit for bit. */
 float *data_make(uint64_t *state, size_t n, size_t dim, enum data_kind kind, int duplicates);
 
+/* Normal coordinates, coordinate i scaled by 1 / (1 + i / 4): codes take the beginning. */
+float *data_falling(uint64_t *state, size_t n, size_t dim);
+
 /* The word vectors of testdata/glove.f32, GLOVE_N rows of GLOVE_DIM. The folder is
  * $N2_TEST_DATA, else testdata below the working directory. */
 #define GLOVE_N 10000
