@@ -289,7 +289,7 @@ struct n2_build_options {
     size_t n_queries;
     int32_t compact; /* not 0: when all is linked, the memory of deleted and replaced vectors, and
                         of duplicates, is given back, see n2_compact. A build does so by itself when
-                        more than half of the memory is theirs */
+                        more than an eighth of the memory is theirs */
     size_t most;     /* not 0: links so many of the pending vectors at most, the oldest ones, and
                         leaves what takes a look at the whole graph to another build: see n2_link */
 };

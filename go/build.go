@@ -9,9 +9,9 @@ import (
 )
 
 // Build links the vectors that were added and not yet built into the graph, on several threads, and
-// takes those out that were deleted or replaced; when more than half of the memory is theirs it gives
-// that back, as [Index.Compact] does. What changes while it runs is left for the next build. Searches go
-// on meanwhile. One build runs at a time on an index; a second one waits for its turn.
+// takes those out that were deleted or replaced; when more than an eighth of the memory is theirs it
+// gives that back, as [Index.Compact] does. What changes while it runs is left for the next build. Searches
+// go on meanwhile. One build runs at a time on an index; a second one waits for its turn.
 //
 // The first build, and later ones when the index has grown fourfold or its codes no longer fit, train
 // codes on a sample of the vectors (see [Navigation]). A build of 800 vectors at least, after which a
