@@ -238,12 +238,17 @@ func (s *shared) verify(*rand.Rand) error { return s.x.Verify(context.Background
 // What each of them has done it finds at once, and in the end there is what all of them have.
 func TestGoroutines(t *testing.T) {
 	for _, store := range []n2.Storage{n2.StoreFloat32, n2.StoreFloat16, n2.StoreSQ8} {
-		t.Run(fmt.Sprintf("store %d", store), func(t *testing.T) { testGoroutines(t, store) })
+		for _, merging := range []n2.Merging{n2.MergeSkip, n2.MergeLevel0} {
+			t.Run(fmt.Sprintf("store %d, merging %d", store, merging), func(t *testing.T) {
+				testGoroutines(t, n2.Options{Store: store, Merging: merging})
+			})
+		}
 	}
 }
 
-func testGoroutines(t *testing.T, store n2.Storage) {
-	x, err := n2.New(dimShared, &n2.Options{Metric: n2.L2, M: 6, EfConstruction: 20, Store: store})
+func testGoroutines(t *testing.T, o n2.Options) {
+	o.Metric, o.M, o.EfConstruction = n2.L2, 6, 20
+	x, err := n2.New(dimShared, &o)
 	must(t, err)
 	defer x.Close()
 	s := &shared{x: x, dir: t.TempDir()}
