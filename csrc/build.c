@@ -11,6 +11,7 @@
 
 #include "alloc.h"
 #include "cpu.h"
+#include "due.h"
 #include "hash.h"
 #include "train.h"
 
@@ -18,22 +19,7 @@
 
 #define ORDER_SALT UINT64_C(0x6f72646572) /* makes the order's hash another than the levels' */
 #define RETRAIN 4 /* a space is trained anew when there are so many times its vectors */
-/* When it is time for n2_link: the first vectors are scanned; later a scan of the pending ones
- * takes so small a share of the distances of a common search, one in order costing less than half
- * of one at random. */
-#define LEAST_GRAPH 1024
-#define LEAST_DUE 128
-#define DUE_SHARE 4
-#define DUE_K 10
-#define DUE_RECALL 0.95f
-#define DEAD_SHARE 16 /* n2_link unlinks when more than 1 / 16 of the graph is dead */
-#define GRAIN 16      /* new nodes for each thread at least */
-
-/* How many dead nodes n2_link leaves in a graph. */
-static size_t dead_room(size_t n_linked)
-{
-    return n2_max(LEAST_DUE, n_linked / DEAD_SHARE);
-}
+#define GRAIN 16  /* new nodes for each thread at least */
 
 /* Makes n_claimed the nodes that a build has claimed. Those that an earlier one had, and did not
  * link, may have lost their ids meanwhile. The caller has the add lock. */
@@ -264,7 +250,7 @@ static int survey(struct n2_build *build)
     N2_STORE(&index->last_threads, build->n_threads);
     n2_pass_aim(build, graph, NULL);
     uint32_t n_dead = N2_LOAD(&graph->n_dead);
-    if (n_dead > (build->most ? dead_room(graph->n_linked) : 0))
+    if (n_dead > (build->most ? n2_due_dead(graph->n_linked) : 0))
         status = n2_unlink_open(&build->unlink, &build->inserter);
     if (build->unlink.n_doomed == 0)
         return status ? status : prepare(build);
@@ -514,43 +500,6 @@ int n2_compact(struct n2_index *index, const struct n2_build_options *options)
     }
     compacting.compact = 1;
     return n2_build(index, &compacting);
-}
-
-static size_t due(const struct n2_index *index)
-{
-    const struct n2_graph *graph = &index->graph;
-    size_t n_linked = N2_LOAD(&graph->n_linked), n_gone = N2_LOAD(&graph->n_gone);
-    size_t n_nodes = N2_ACQUIRE(&index->store.n_nodes), most = LEAST_GRAPH;
-    size_t n_pending = n_nodes > n_linked + n_gone ? n_nodes - n_linked - n_gone : 0;
-    if (index->tuning.n_linked) {
-        float measured;
-        (void)n2_tune_beam(&index->tuning, index->store.metric, DUE_K, DUE_RECALL, &measured);
-        most = n2_max(LEAST_DUE, (size_t)(measured / DUE_SHARE));
-        if (n2_tune_is_due(index, n_pending))
-            most = n2_max(most, 4 * N2_TUNE_QUERIES); /* of which a quarter is measured by */
-    }
-    if (N2_LOAD(&graph->n_dead) > dead_room(n_linked))
-        return n2_max(n_pending, 1);
-    return n_pending < most ? 0 : n_pending;
-}
-
-size_t n2_link_due(struct n2_index *index)
-{
-    struct n2_slot *slot = index ? n2_gate_enter(&index->gate) : NULL;
-    if (!slot)
-        return 0;
-    size_t n = due(index);
-    n2_gate_leave(&index->gate, slot);
-    return n;
-}
-
-int n2_link(struct n2_index *index, size_t most)
-{
-    struct n2_build_options options;
-    n2_build_options_init(&options);
-    options.threads = 1;
-    options.most = most;
-    return most ? n2_build(index, &options) : N2_ERR_OPTION;
 }
 
 int n2_build(struct n2_index *index, const struct n2_build_options *options)
