@@ -19,7 +19,8 @@ import (
 const liveNote = "A closed loop: each worker makes one call after the other, within the process that has the index. " +
 	"hnswlib forbids searches beside adds: its workers share a read-write lock, as its users must, and wait for it in the times " +
 	"given. hnswlib and usearch are called from Python, whose own lock their workers share between calls. N2 links what is added in " +
-	"the background, on the same cores. Latencies are to three digits."
+	"the background, on the same cores; its memory afterwards holds what was not linked yet, and what was deleted and not yet " +
+	"taken out. Latencies are to three digits."
 
 // liveKey names what was measured, the same in each run.
 func liveKey(v measure.LiveRun) string {
