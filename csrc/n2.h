@@ -487,12 +487,13 @@ struct n2_stats {
     size_t size;             /* set this to sizeof(struct n2_stats) before the call */
     uint64_t dim, n_vectors; /* n_vectors: those that were added and not deleted */
     uint64_t n_pending;      /* of those, not yet built */
-    uint64_t n_duplicates;   /* of those, built as equal, bit for bit, to an earlier one */
-    uint64_t n_deleted;      /* ids that were deleted */
-    uint64_t n_dead;     /* nodes in the graph that the next build takes out: deleted, or replaced
-                            by an update */
-    uint64_t n_nodes;    /* places that take memory: of these vectors, dead or given up */
-    uint64_t n_repaired; /* links to dead nodes that builds replaced, and bytes that */
+    uint64_t n_duplicates; /* of those, built as equal, bit for bit, to an earlier one; about, while
+                              a build runs */
+    uint64_t n_deleted;    /* ids that were deleted */
+    uint64_t n_dead;       /* nodes in the graph that the next build takes out: deleted, or replaced
+                              by an update */
+    uint64_t n_nodes;      /* places that take memory: of these vectors, dead or given up */
+    uint64_t n_repaired;   /* links to dead nodes that builds replaced, and bytes that */
     uint64_t given_back_bytes; /* compactions gave back, since n2_create or n2_load */
     int32_t metric, selection, merging, navigation, sketch, store, keys, M, max_m0, ef_construction;
     uint32_t code_axes; /* bytes of a code that carry information; 0: walks compare the vectors */

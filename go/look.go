@@ -12,7 +12,7 @@ type Stats struct {
 	Dim        int
 	Len        int // vectors that were added and not deleted
 	Pending    int // of those, not yet built
-	Duplicates int // of those, built and equal, bit for bit, to an earlier one
+	Duplicates int // of those, built and equal, bit for bit, to an earlier one; about, while a build runs
 	Deleted    int // ids that were deleted
 	Dead       int // nodes that the next build takes out of the graph: deleted, or replaced by an Update
 	Nodes      int // places that take memory: of these vectors, dead, or given up
