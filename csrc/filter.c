@@ -3,7 +3,8 @@
  */
 #include "filter.h"
 
-#define COUNTED 2048 /* words; of more, every second, third, ... is */
+/* Words; of more, every third, fifth, ... is counted: no pattern of 2, 4, 8, ... words escapes. */
+#define COUNTED 2048
 
 /* The words that hold ids below n_ids. */
 static size_t words_of(const struct n2_filter *filter, uint32_t n_ids)
@@ -19,7 +20,7 @@ static uint64_t word_at(const struct n2_filter *filter, size_t at, uint32_t n_id
 
 size_t n2_filter_count(const struct n2_filter *filter, uint32_t n_ids)
 {
-    size_t n_words = words_of(filter, n_ids), stride = n_words / COUNTED + 1, n_looks = 0, n = 0;
+    size_t n_words = words_of(filter, n_ids), stride = n_words / COUNTED | 1, n_looks = 0, n = 0;
     for (size_t at = 0; at < n_words; at += stride, n_looks++)
         if (filter->words[at]) /* most are 0 where it matters */
             n += (size_t)__builtin_popcountll(word_at(filter, at, n_ids));
