@@ -99,9 +99,9 @@ static void sieve(const struct n2_view *view, struct n2_scan *scan, struct block
     uint64_t bound = n2_heap_bound(scan->heap);
     if (!sieves(scan) || bound == UINT64_MAX)
         return;
-    struct block coded = {.n = 0};
+    struct block coded;
     size_t n = block->n;
-    block->n = 0;
+    block->n = coded.n = 0;
     for (size_t i = 0; i < n; i++) {
         uint32_t node = block->nodes[i], id = block->ids[i];
         put(&coded, node, id, node < view->n_rows);
@@ -124,7 +124,8 @@ void n2_scan_nodes(const struct n2_view *view, const struct n2_scan *scan, const
         return;
     n2_store_keys(view->store, view->kernels, scan->probe, nodes, n, keys);
     for (size_t i = 0; i < n; i++)
-        n2_scan_offer(view, scan, keys[i], nodes[i], again);
+        if ((uint64_t)keys[i] << 32 < n2_heap_bound(scan->heap))
+            n2_scan_offer(view, scan, keys[i], nodes[i], again);
 }
 
 uint32_t n2_scan_block(const struct n2_view *view, uint32_t from, const struct n2_scan *scans,

@@ -27,8 +27,7 @@ struct n2_scratch {
     size_t n_measured;           /* distances, counted up by walks on level 0 */
     size_t most_measured;        /* after which a walk of a picky view gives up, */
     size_t patience;             /* and one that has not found as many as its rank */
-    bool gave_up; /* it did, or its queue was too narrow for what lies in the way, or too much does
-                   */
+    bool gave_up;                /* it did, or too much lies in the way, for its queue or at all */
     size_t dim;
     size_t queue_room, found_room, heap_room;
     size_t n_bytes; /* of all of these */

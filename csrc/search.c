@@ -35,8 +35,8 @@
 #define SCANS_A_WALK 2
 #define PATIENCE 3
 #define LEAST_PATIENCE 300
-#define LEAST_SIEVED 512
-#define MOST_TUNED 100 /* the largest k of a tuning; beyond, walks take longer as k grows */
+#define LEAST_SIEVED 512 /* of fewer allowed ones a scan asks no codes */
+#define MOST_TUNED 100   /* the largest k of a tuning; beyond, walks take longer as k grows */
 
 bool n2_search_options_hold(const struct n2_search_options *o)
 {
