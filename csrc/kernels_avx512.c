@@ -49,16 +49,17 @@ AVX512_INLINE __m512 sixteen_of(enum rows kind, __mmask16 m, const void *row, si
     return _mm512_maskz_add_ps(m, low, _mm512_mul_ps(unit, whole));
 }
 
-AVX512_INLINE float distance(bool l2, enum rows kind, const float *q, const void *x, size_t dim)
+/* A distance, of which coordinates 0..i - 1 are in the sums. */
+AVX512_INLINE float distance(bool l2, enum rows kind, const float *q, const void *x, size_t i,
+                             size_t dim, __m512 s0, __m512 s1)
 {
-    __m512 s0 = _mm512_setzero_ps(), s1 = s0, low = s0, unit = s0;
+    __m512 low = _mm512_setzero_ps(), unit = low;
     const __mmask16 all = UINT16_MAX;
     if (kind == BYTES) {
         struct n2_range range = n2_pack_range(x, dim);
         low = _mm512_set1_ps(range.low);
         unit = _mm512_set1_ps(range.step);
     }
-    size_t i = 0;
     for (; i + 32 <= dim; i += 32) {
         s0 = step(l2, s0, _mm512_loadu_ps(q + i), sixteen_of(kind, all, x, i, low, unit));
         s1 = step(l2, s1, _mm512_loadu_ps(q + i + 16), sixteen_of(kind, all, x, i + 16, low, unit));
@@ -75,12 +76,47 @@ AVX512_INLINE float distance(bool l2, enum rows kind, const float *q, const void
     return fold(s0, s1);
 }
 
+/* Four distances, of rows that are read side by side. */
+AVX512_INLINE void four_distances(bool l2, enum rows kind, const float *q, const void *const x[4],
+                                  size_t dim, float out[4])
+{
+    __m512 s0[4], s1[4], low[4], unit[4];
+    const __mmask16 all = UINT16_MAX;
+    for (size_t r = 0; r < 4; r++) {
+        struct n2_range range = kind == BYTES ? n2_pack_range(x[r], dim) : (struct n2_range){0, 0};
+        s0[r] = s1[r] = _mm512_setzero_ps();
+        low[r] = _mm512_set1_ps(range.low);
+        unit[r] = _mm512_set1_ps(range.step);
+    }
+    size_t i = 0;
+    for (; i + 32 <= dim; i += 32) {
+        __m512 q0 = _mm512_loadu_ps(q + i), q1 = _mm512_loadu_ps(q + i + 16);
+        for (size_t r = 0; r < 4; r++) {
+            s0[r] = step(l2, s0[r], q0, sixteen_of(kind, all, x[r], i, low[r], unit[r]));
+            s1[r] = step(l2, s1[r], q1, sixteen_of(kind, all, x[r], i + 16, low[r], unit[r]));
+        }
+    }
+    for (size_t r = 0; r < 4; r++)
+        out[r] = distance(l2, kind, q, x[r], i, dim, s0[r], s1[r]);
+}
+
 #define ROWS(name, type, l2, kind)                                                                 \
     AVX512 static void name(const float *query, const type *rows, size_t stride,                   \
                             const uint32_t *nodes, size_t n, size_t dim, float *out)               \
     {                                                                                              \
-        for (size_t i = 0; i < n; i++)                                                             \
-            out[i] = distance(l2, kind, query, rows + (size_t)nodes[i] * stride, dim);             \
+        const __m512 none = _mm512_setzero_ps();                                                   \
+        size_t i = 0, bytes = stride * sizeof(*rows);                                              \
+        bool apart = n2_long_apart(bytes, nodes, n);                                               \
+        for (; apart && i + 1 < n; i += n2_min(n - i, 4)) {                                        \
+            const void *x[4];                                                                      \
+            float four[4];                                                                         \
+            n2_four_rows(rows, bytes, nodes + i, n - i, x);                                        \
+            four_distances(l2, kind, query, x, dim, four);                                         \
+            memcpy(out + i, four, n2_min(n - i, 4) * sizeof(*four));                               \
+        }                                                                                          \
+        for (; i < n; i++)                                                                         \
+            out[i] =                                                                               \
+                distance(l2, kind, query, rows + (size_t)nodes[i] * stride, 0, dim, none, none);   \
     }
 ROWS(l2_rows, float, true, FLOATS)
 ROWS(dot_rows, float, false, FLOATS)
