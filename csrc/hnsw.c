@@ -221,6 +221,22 @@ N2_INLINE bool is_lost(const struct n2_view *view, const struct n2_scratch *scra
            (queue->size == queue->beam.width && queue->size < view->n_nodes) || scratch->gave_up;
 }
 
+/* Drops those of nodes[n] whose codes in the view's sieve tell that they lie beyond `limit`. */
+static size_t sieve(const struct n2_view *view, const struct n2_probe *probe, uint32_t limit,
+                    uint32_t *nodes, size_t n, struct n2_scratch *scratch)
+{
+    uint32_t farthest = n2_space_within(view->sieve, view->store, probe, limit, view->excess);
+    for (size_t i = 0; i < n; i++)
+        prefetch_row(&view->sieve->codes, nodes[i], PREFETCH_LINES);
+    n2_space_keys(view->sieve, view->kernels, probe, nodes, n, scratch->keys);
+    size_t n_near = 0;
+    for (size_t i = 0; i < n; i++) {
+        nodes[n_near] = nodes[i];
+        n_near += scratch->keys[i] <= farthest;
+    }
+    return n_near;
+}
+
 /* The same, where sketches tell which links are worth measuring, or where there are none; and where
  * all nodes are results, or some. */
 N2_INLINE void walk(const struct n2_view *view, const struct n2_probe *probe, uint32_t level,
@@ -246,6 +262,8 @@ N2_INLINE void walk(const struct n2_view *view, const struct n2_probe *probe, ui
                     ? near_links(view, entry, limit, scratch->ask, nodes)
                     : links(view, n2_entry_node(entry), level, nodes);
             n = n2_visited_filter(&scratch->visited, nodes, n, nodes);
+            if (N2_UNLIKELY(view->sieve) && limit != UINT32_MAX)
+                n = sieve(view, probe, limit, nodes, n, scratch);
             prefetch(view, nodes, n);
         }
         sizes[turn] = n;
@@ -278,23 +296,31 @@ void n2_hnsw_search_layer(const struct n2_view *view, const struct n2_probe *pro
         walk(view, probe, level, false, false, scratch);
 }
 
-void n2_hnsw_search_again(const struct n2_view *by_vectors, const struct n2_probe *probe,
+void n2_hnsw_search_again(const struct n2_view *by_codes, const struct n2_probe *probe,
                           struct n2_scratch *scratch)
 {
     struct n2_queue *queue = &scratch->queue;
-    uint32_t *nodes = scratch->nodes;
+    struct n2_view by_vectors = n2_view_by_vectors(by_codes);
+    by_vectors.sieve = by_codes->space;
+    by_vectors.excess = INFINITY;
+    uint32_t *nodes = scratch->nodes, of_codes[STARTS];
     size_t n = n2_min(queue->size, STARTS);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         nodes[i] = n2_entry_node(queue->entries[i]);
+        of_codes[i] = n2_entry_key(queue->entries[i]);
+    }
     n2_visited_clear(&scratch->visited);
     clear(scratch, queue->beam);
-    n = n2_visited_filter(&scratch->visited, nodes, n, nodes);
-    prefetch(by_vectors, nodes, n);
-    n2_view_keys(by_vectors, probe, nodes, n, scratch->keys);
+    n = n2_visited_filter(&scratch->visited, nodes, n, nodes); /* none was seen before */
+    prefetch(&by_vectors, nodes, n);
+    n2_view_keys(&by_vectors, probe, nodes, n, scratch->keys);
     scratch->n_measured += n;
-    for (size_t i = 0; i < n; i++)
-        keep(by_vectors, by_vectors->picky, n2_entry(scratch->keys[i], nodes[i]), scratch);
-    n2_hnsw_search_layer(by_vectors, probe, 0, scratch);
+    for (size_t i = 0; i < n; i++) {
+        n2_space_learn(by_vectors.sieve, by_vectors.store, of_codes[i], scratch->keys[i],
+                       &by_vectors.excess);
+        keep(&by_vectors, by_vectors.picky, n2_entry(scratch->keys[i], nodes[i]), scratch);
+    }
+    n2_hnsw_search_layer(&by_vectors, probe, 0, scratch);
 }
 
 /* Whether one of taken[n] is at least as near to the candidate as the centre is. Under dot, whether

@@ -22,8 +22,9 @@ uint64_t n2_hnsw_descend(const struct n2_view *view, const struct n2_probe *prob
 void n2_hnsw_search_layer(const struct n2_view *view, const struct n2_probe *probe, uint32_t level,
                           struct n2_scratch *scratch);
 
-/* After a search by codes, the same on level 0 by vectors, from the nearest that it found. */
-void n2_hnsw_search_again(const struct n2_view *by_vectors, const struct n2_probe *probe,
+/* After a search by codes, the same on level 0 by vectors, from the nearest that it found. What
+ * they are farther than their codes tell, others are taken to be at least. */
+void n2_hnsw_search_again(const struct n2_view *by_codes, const struct n2_probe *probe,
                           struct n2_scratch *scratch);
 
 /* Puts one entry into an empty queue of that beam and into the visited set. */

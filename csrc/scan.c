@@ -108,7 +108,7 @@ static void sieve(const struct n2_view *view, struct n2_scan *scan, struct block
         put(block, node, id, node >= view->n_rows);
     }
     uint32_t keys[N2_SCAN_BLOCK], key = (uint32_t)(bound >> 32);
-    uint32_t farthest = n2_space_farthest(view->space, view->store, scan->probe, key, true);
+    uint32_t farthest = n2_space_farthest(view->space, view->store, scan->probe, key);
     n2_space_keys(view->space, view->kernels, scan->probe, coded.nodes, coded.n, keys);
     for (size_t i = 0; i < coded.n; i++)
         put(block, coded.nodes[i], coded.ids[i], keys[i] <= farthest);

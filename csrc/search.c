@@ -127,19 +127,27 @@ static void rank(const struct n2_view *view, const struct n2_scan *scan,
                  const struct n2_queue *queue, bool again)
 {
     enum { AT_ONCE = 8 };
+    const struct n2_space *space = view->space;
+    const struct n2_store *store = view->store;
+    float excess = INFINITY;
     for (size_t i = 0; i < queue->size; i += AT_ONCE) {
-        uint32_t nodes[AT_ONCE];
+        uint32_t nodes[AT_ONCE], keys[AT_ONCE];
         size_t n = n2_min(AT_ONCE, queue->size - i);
-        for (size_t j = 0; j < n; j++)
-            nodes[j] = n2_entry_node(queue->entries[i + j]);
         uint64_t bound = n2_heap_bound(scan->heap);
-        uint32_t key = (uint32_t)(bound >> 32), nearest = n2_entry_key(queue->entries[i]);
         if (bound != UINT64_MAX &&
-            nearest > n2_space_farthest(view->space, view->store, scan->probe, key, false))
+            n2_entry_key(queue->entries[i]) >
+                n2_space_within(space, store, scan->probe, (uint32_t)(bound >> 32), excess))
             break;
-        for (size_t j = 0; j < n; j++)
-            N2_PREFETCH(n2_column_row(&view->store->vectors, nodes[j]));
-        n2_scan_nodes(view, scan, nodes, n, again);
+        for (size_t j = 0; j < n; j++) {
+            nodes[j] = n2_entry_node(queue->entries[i + j]);
+            N2_PREFETCH(n2_column_row(&store->vectors, nodes[j]));
+        }
+        n2_store_keys(store, view->kernels, scan->probe, nodes, n, keys);
+        for (size_t j = 0; j < n; j++) {
+            n2_space_learn(space, store, n2_entry_key(queue->entries[i + j]), keys[j], &excess);
+            if ((uint64_t)keys[j] << 32 < n2_heap_bound(scan->heap))
+                n2_scan_offer(view, scan, keys[j], nodes[j], again);
+        }
     }
 }
 
@@ -169,8 +177,8 @@ static void walk(const struct n2_view *view, const struct n2_probe *probe, struc
     const struct n2_queue *queue = n2_hnsw_found(view, scratch);
     size_t nth = n2_min(scratch->heap.width, queue->size); /* of those wanted, the farthest */
     if (nth > 0 && n2_view_is_coarse(view, n2_entry_key(queue->entries[nth - 1]))) {
-        view = &by_vectors;
         n2_hnsw_search_again(view, probe, scratch);
+        view = &by_vectors;
     }
     const struct n2_scan scan = {.probe = probe, .heap = &scratch->heap};
     if (view->space) {

@@ -5,6 +5,12 @@
 
 #include <math.h>
 
+/* The least excess of vectors not yet measured, in parts of the least that was seen. Of the ten
+ * nearest among 201 that a walk met, searches of SIFT vectors for recall 0.99 so left out 0.1 %,
+ * ranking 39; with 0.99 here 1.2 %, ranking 27; with one excess for all queries 0.9 %, ranking 27.
+ */
+#define UNSEEN 0.96f
+
 int n2_space_init(struct n2_space *space, size_t dim, size_t n_axes, size_t sketch_bytes,
                   size_t n_nodes, size_t n_reserved)
 {
@@ -162,16 +168,43 @@ bool n2_space_deviation(const struct n2_space *space, const struct n2_store *sto
     return *deviation > 0;
 }
 
-uint32_t n2_space_farthest(const struct n2_space *space, const struct n2_store *store,
-                           const struct n2_probe *probe, uint32_t key, bool anywhere)
+static uint32_t key_of(float square)
 {
-    float shrink = space->shrink;
+    return square < 0x1p32f ? square > 0 ? (uint32_t)square : 0 : UINT32_MAX; /* of NaN too */
+}
+
+uint32_t n2_space_farthest(const struct n2_space *space, const struct n2_store *store,
+                           const struct n2_probe *probe, uint32_t key)
+{
     if (store->metric == N2_DOT)
-        return n2_key(n2_key_distance(key) - shrink * probe->norm);
-    if (anywhere && shrink > 1) /* what is lost with some directions is less of what is far away */
-        shrink = 1;
-    float farthest = INFINITY;
-    if (shrink > 0)
-        farthest = square_of(space, store, key) / shrink + n2_space_noise(space);
-    return farthest < 0x1p32f ? (uint32_t)farthest : UINT32_MAX; /* of NaN too */
+        return n2_key(n2_key_distance(key) - space->shrink * probe->norm);
+    if (!(space->shrink > 0))
+        return UINT32_MAX;
+    /* What is lost with some directions is less of what is far away. */
+    float shrink = space->shrink < 1 ? space->shrink : 1;
+    return key_of(square_of(space, store, key) / shrink + n2_space_noise(space));
+}
+
+/* The part of the noise that a code tells nothing within. */
+static float hidden(const struct n2_space *space)
+{
+    return n2_space_noise(space) / 4;
+}
+
+void n2_space_learn(const struct n2_space *space, const struct n2_store *store, uint32_t code_key,
+                    uint32_t key, float *excess)
+{
+    if (store->metric == N2_DOT || (float)code_key < hidden(space))
+        return;
+    float seen = square_of(space, store, key) / ((float)code_key + hidden(space));
+    if (seen < *excess)
+        *excess = seen > 0 ? seen : 0;
+}
+
+uint32_t n2_space_within(const struct n2_space *space, const struct n2_store *store,
+                         const struct n2_probe *probe, uint32_t key, float excess)
+{
+    if (excess == INFINITY)
+        return store->metric == N2_DOT ? n2_space_farthest(space, store, probe, key) : UINT32_MAX;
+    return key_of(square_of(space, store, key) / (excess * UNSEEN) - hidden(space));
 }

@@ -147,8 +147,18 @@ bool n2_space_deviation(const struct n2_space *space, const struct n2_store *sto
                         float *deviation);
 
 /* The largest key that a code may have whose vector is nearer than one whose own is `key`, but for
- * hardly any: among neighbours, or `anywhere`. */
+ * hardly any, wherever they lie. */
 uint32_t n2_space_farthest(const struct n2_space *space, const struct n2_store *store,
-                           const struct n2_probe *probe, uint32_t key, bool anywhere);
+                           const struct n2_probe *probe, uint32_t key);
+
+/* How many times as far as their codes tell vectors are from a query, at least: that differs from
+ * query to query, so that each learns it from what it measures. Lowers *excess, INFINITY at first,
+ * if a vector of that key tells so. Not under dot. */
+void n2_space_learn(const struct n2_space *space, const struct n2_store *store, uint32_t code_key,
+                    uint32_t key, float *excess);
+
+/* n2_space_farthest by what was learned, if anything. */
+uint32_t n2_space_within(const struct n2_space *space, const struct n2_store *store,
+                         const struct n2_probe *probe, uint32_t key, float excess);
 
 #endif

@@ -31,6 +31,9 @@ struct n2_view {
     const struct n2_slack *slack;   /* NULL except for a build */
     const struct n2_tuning *tuning; /* NULL: none */
     const struct n2_kernels *kernels;
+    const struct n2_space *sieve; /* where there is no space: walks measure what codes in this one
+                                     tell to be near enough, of vectors at that excess; or NULL */
+    float excess;
     bool sketched; /* the space's sketches are those of the graph's links on level 0 */
     bool picky;    /* not all nodes are results: see n2_view_admits */
     const struct n2_filter *filter;  /* NULL: all ids may be results */
