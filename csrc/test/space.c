@@ -10,6 +10,7 @@
 #include "support.h"
 
 #include "../axes.h"
+#include "../space.h"
 
 #include <float.h>
 #include <math.h>
@@ -417,6 +418,46 @@ static void test_falling(void)
     }
     free(vectors);
     free(queries);
+}
+
+/* What a query has learned lets in every vector it has seen, and leaves out one that would exceed
+ * its code by clearly less than all of them. What lies on the query tells nothing. */
+static void test_learn(void)
+{
+    uint64_t rng = test_seed;
+    const struct n2_probe probe = {.norm = 2};
+    for (int metric = N2_ANGULAR; metric <= N2_L2; metric++) {
+        const struct n2_store store = {.metric = metric};
+        for (size_t round = 0; round < 200; round++) {
+            enum { SEEN = 20 };
+            const struct n2_space space = {.n_axes = 64 + rng_below(&rng, 400),
+                                           .unit = (float)rng_unit(&rng) + 0.01f};
+            const float square = space.unit * space.unit / (metric == N2_ANGULAR ? 2 : 1);
+            uint32_t codes[SEEN], keys[SEEN], own = n2_key(0);
+            float excess = INFINITY, least = INFINITY;
+            n2_space_learn(&space, &store, 0, own, &excess);
+            CHECK(n2_space_within(&space, &store, &probe, own, excess) == UINT32_MAX);
+            for (size_t i = 0; i < SEEN; i++) {
+                float times = 1 + (float)rng_unit(&rng);
+                codes[i] = 500 + (uint32_t)rng_below(&rng, 5000);
+                keys[i] = n2_key((float)codes[i] * times * square);
+                least = times < least ? times : least;
+                n2_space_learn(&space, &store, codes[i], keys[i], &excess);
+            }
+            for (size_t i = 0; i < SEEN; i++) {
+                uint32_t within = n2_space_within(&space, &store, &probe, keys[i], excess);
+                CHECKF(within >= codes[i], "%u lies within %u", codes[i], within);
+                uint32_t less = n2_key((float)codes[i] * least * 0.8f * square);
+                within = n2_space_within(&space, &store, &probe, less, excess);
+                CHECKF(within < codes[i], "%u does not lie within %u", codes[i], within);
+            }
+        }
+    }
+    const struct n2_store store = {.metric = N2_DOT};
+    const struct n2_space space = {.n_axes = 64, .unit = 1, .shrink = 0.5f};
+    float excess = INFINITY;
+    n2_space_learn(&space, &store, n2_key(3), n2_key(1), &excess);
+    CHECK(n2_space_within(&space, &store, &probe, n2_key(7), excess) == n2_key(7 - 0.5f * 2));
 }
 
 /* ---- hard sets ------------------------------------------------------------------------------- */
@@ -1217,6 +1258,7 @@ static const struct test_case cases[] = {
     {"mix", test_mix},
     {"navigation", test_navigation},
     {"falling", test_falling},
+    {"learn", test_learn},
     {"hard_sets", test_hard_sets},
     {"norms", test_norms},
     {"drift", test_drift},
