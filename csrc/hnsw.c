@@ -124,6 +124,8 @@ uint64_t n2_hnsw_descend(const struct n2_view *view, const struct n2_probe *prob
             from = best;
             size_t n = links(view, n2_entry_node(from), l, scratch->nodes);
             prefetch(view, scratch->nodes, n);
+            for (size_t i = 0; i < n; i++)
+                N2_PREFETCH(n2_column_row(&view->graph->towers, scratch->nodes[i]));
             n2_view_keys(view, probe, scratch->nodes, n, scratch->keys);
             for (size_t i = 0; i < n; i++) {
                 uint64_t next = n2_entry(scratch->keys[i], scratch->nodes[i]);
@@ -225,7 +227,8 @@ N2_INLINE bool is_lost(const struct n2_view *view, const struct n2_scratch *scra
 static size_t sieve(const struct n2_view *view, const struct n2_probe *probe, uint32_t limit,
                     uint32_t *nodes, size_t n, struct n2_scratch *scratch)
 {
-    uint32_t farthest = n2_space_within(view->sieve, view->store, probe, limit, view->excess);
+    uint32_t farthest = n2_space_within(view->sieve, view->store, probe, limit,
+                                        view->excess * n2_beam_unseen(&scratch->queue.beam));
     for (size_t i = 0; i < n; i++)
         prefetch_row(&view->sieve->codes, nodes[i], PREFETCH_LINES);
     n2_space_keys(view->sieve, view->kernels, probe, nodes, n, scratch->keys);

@@ -56,6 +56,15 @@ struct n2_beam {
     float stretch_all;
 };
 
+/* The least excess (n2_space_learn) of vectors not measured yet, in parts of the least that was
+ * seen: the farther a search looks, the less of what it finds is it to lose by it. With 0.96 for
+ * all, searches of SIFT vectors for recall 0.9 took 1.08 of the time; with 0.99, 1.7 for 0.995. */
+N2_INLINE float n2_beam_unseen(const struct n2_beam *beam)
+{
+    float unseen = 1 - (beam->stretch - 1) / 8;
+    return beam->rank == 0 ? 0.96f : unseen > 0.5f ? unseen : 0.5f;
+}
+
 struct n2_queue {
     uint64_t *entries; /* ascending; room for beam.width */
     size_t size;

@@ -129,14 +129,15 @@ static void rank(const struct n2_view *view, const struct n2_scan *scan,
     enum { AT_ONCE = 8 };
     const struct n2_space *space = view->space;
     const struct n2_store *store = view->store;
+    const float unseen = n2_beam_unseen(&queue->beam);
     float excess = INFINITY;
     for (size_t i = 0; i < queue->size; i += AT_ONCE) {
         uint32_t nodes[AT_ONCE], keys[AT_ONCE];
         size_t n = n2_min(AT_ONCE, queue->size - i);
         uint64_t bound = n2_heap_bound(scan->heap);
-        if (bound != UINT64_MAX &&
-            n2_entry_key(queue->entries[i]) >
-                n2_space_within(space, store, scan->probe, (uint32_t)(bound >> 32), excess))
+        if (bound != UINT64_MAX && n2_entry_key(queue->entries[i]) >
+                                       n2_space_within(space, store, scan->probe,
+                                                       (uint32_t)(bound >> 32), excess * unseen))
             break;
         for (size_t j = 0; j < n; j++) {
             nodes[j] = n2_entry_node(queue->entries[i + j]);
