@@ -142,8 +142,11 @@ static void rank(const struct n2_view *view, const struct n2_scan *scan,
         for (size_t j = 0; j < n; j++) {
             nodes[j] = n2_entry_node(queue->entries[i + j]);
             N2_PREFETCH(n2_column_row(&store->vectors, nodes[j]));
+            N2_PREFETCH(n2_store_label(store, nodes[j]));
         }
         n2_store_keys(store, view->kernels, scan->probe, nodes, n, keys);
+        for (size_t j = 0; j < n; j++)
+            N2_PREFETCH(n2_column_row(&store->ids, N2_LOAD(n2_store_label(store, nodes[j]))));
         for (size_t j = 0; j < n; j++) {
             n2_space_learn(space, store, n2_entry_key(queue->entries[i + j]), keys[j], &excess);
             if ((uint64_t)keys[j] << 32 < n2_heap_bound(scan->heap))
