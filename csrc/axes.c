@@ -12,8 +12,11 @@
 #define ROUNDS 6      /* of the iteration; the space spanned is what counts, not the single axes */
 #define MIX_ROUNDS 12 /* 2^12 axes are mixed by so many */
 #define LEAST_LEFT 1e-4f /* of a row, when what others span is taken out */
+#define WHOLE 1024       /* up to so many dimensions the covariance itself takes fewer products */
+#define TILE 16          /* columns that are turned at once: a line of the cache each way */
 #define GRAIN 16
-#define AT_ONCE 64 /* rows that one call of a kernel measures */
+#define PIECE 768 /* numbers of a row at once, */
+#define AT_ONCE 8 /* of so many rows: they stay in the first-level cache */
 
 /* out[i][j] = a[i] . b[j] */
 struct product {
@@ -30,10 +33,20 @@ static void multiply(void *context, size_t begin, size_t end, int worker)
     uint32_t rows[AT_ONCE];
     for (uint32_t j = 0; j < AT_ONCE; j++)
         rows[j] = j;
-    for (size_t i = begin; i < end; i++)
-        for (size_t j = 0; j < p->n_b; j += AT_ONCE)
-            p->kernels->dot(p->a + i * p->dim, p->b + j * p->dim, p->dim, rows,
-                            n2_min(AT_ONCE, p->n_b - j), p->dim, p->out + i * p->n_b + j);
+    memset(p->out + begin * p->n_b, 0, (end - begin) * p->n_b * sizeof(*p->out));
+    for (size_t at = 0; at < p->dim; at += PIECE) {
+        size_t n = n2_min(PIECE, p->dim - at);
+        for (size_t j = 0; j < p->n_b; j += AT_ONCE) {
+            size_t n_rows = n2_min(AT_ONCE, p->n_b - j);
+            for (size_t i = begin; i < end; i++) {
+                float part[AT_ONCE], *out = p->out + i * p->n_b + j;
+                p->kernels->dot(p->a + i * p->dim + at, p->b + j * p->dim + at, p->dim, rows,
+                                n_rows, n, part);
+                for (size_t k = 0; k < n_rows; k++)
+                    out[k] += part[k];
+            }
+        }
+    }
 }
 
 void n2_axes_project(struct n2_team *team, const struct n2_kernels *kernels, const float *sample,
@@ -45,9 +58,10 @@ void n2_axes_project(struct n2_team *team, const struct n2_kernels *kernels, con
 
 static void transpose(const float *a, size_t rows, size_t columns, float *out)
 {
-    for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < columns; j++)
-            out[j * rows + i] = a[i * columns + j];
+    for (size_t from = 0; from < columns; from += TILE)
+        for (size_t i = 0; i < rows; i++)
+            for (size_t j = from; j < n2_min(from + TILE, columns); j++)
+                out[j * rows + i] = a[i * columns + j];
 }
 
 static float length(const struct n2_kernels *kernels, const float *row, size_t dim)
@@ -80,12 +94,13 @@ static bool level(float *row, size_t dim)
     return largest > 0;
 }
 
-/* Takes out of row j what it has of the rows before it, and makes what is left of length 1. Twice,
- * since in floats once is not enough. False if next to nothing is left. */
-static bool straighten(const struct n2_kernels *kernels, float *axes, size_t j, size_t dim)
+/* Takes out of row j what it has of the rows before it, and makes what is left of length 1; twice
+ * where it must be exact, since in floats once is not enough. False if next to nothing is left. */
+static bool straighten(const struct n2_kernels *kernels, float *axes, size_t j, size_t dim,
+                       int times)
 {
     float *row = axes + j * dim;
-    for (int pass = 0; pass < 2; pass++) {
+    while (times-- > 0) {
         float before = length(kernels, row, dim), product;
         for (size_t i = 0; i < j; i++) {
             uint32_t first = 0;
@@ -103,42 +118,75 @@ static bool straighten(const struct n2_kernels *kernels, float *axes, size_t j, 
 
 /* Makes row j of length 1 and orthogonal to those before it; where too little is left of it, the
  * direction of a coordinate takes its place: of dim of these one at least is not spanned yet. */
-static void make_orthogonal(const struct n2_kernels *kernels, float *axes, size_t j, size_t dim)
+static void make_orthogonal(const struct n2_kernels *kernels, float *axes, size_t j, size_t dim,
+                            int times)
 {
     float *row = axes + j * dim;
-    bool good = level(row, dim) && straighten(kernels, axes, j, dim);
+    bool good = level(row, dim) && straighten(kernels, axes, j, dim, times);
     for (size_t i = 0; i < dim && !good; i++) {
         memset(row, 0, dim * sizeof(*row));
         row[(j + i) % dim] = 1;
-        good = straighten(kernels, axes, j, dim);
+        good = straighten(kernels, axes, j, dim, 2);
     }
 }
 
-int n2_axes_principal(struct n2_team *team, const struct n2_kernels *kernels, const float *sample,
-                      size_t n, size_t dim, size_t n_axes, uint64_t seed, const int32_t *cancel,
-                      float *axes)
+static void make_all_orthogonal(const struct n2_kernels *kernels, float *axes, size_t n_axes,
+                                size_t dim, int times)
 {
-    float *turned = n2_alloc(dim * n, sizeof(float));    /* [dim][n] */
-    float *images = n2_alloc(n * n_axes, sizeof(float)); /* [n][n_axes], or [dim][n_axes] */
+    for (size_t j = 0; j < n_axes; j++)
+        make_orthogonal(kernels, axes, j, dim, times);
+}
+
+int n2_cloud_open(struct n2_cloud *cloud, struct n2_team *team, const struct n2_kernels *kernels,
+                  const float *sample, size_t n, size_t dim)
+{
+    *cloud = (struct n2_cloud){.sample = sample, .n = n, .dim = dim};
+    cloud->turned = n2_alloc(dim * n, sizeof(float));
+    if (!cloud->turned)
+        return N2_ERR_NO_MEMORY;
+    transpose(sample, n, dim, cloud->turned);
+    if (dim > WHOLE)
+        return N2_OK;
+    cloud->covariance = n2_alloc(dim * dim, sizeof(float));
+    if (!cloud->covariance)
+        return N2_ERR_NO_MEMORY;
+    n2_axes_project(team, kernels, cloud->turned, dim, n, cloud->turned, dim, cloud->covariance);
+    return N2_OK;
+}
+
+void n2_cloud_close(struct n2_cloud *cloud)
+{
+    n2_alloc_free(cloud->covariance);
+    n2_alloc_free(cloud->turned);
+}
+
+int n2_axes_principal(const struct n2_cloud *cloud, struct n2_team *team,
+                      const struct n2_kernels *kernels, size_t n_axes, uint64_t seed,
+                      const int32_t *cancel, float *axes)
+{
+    size_t n = cloud->n, dim = cloud->dim;
+    const float *covariance = cloud->covariance;
+    float *images = covariance ? NULL : n2_alloc(n * n_axes, sizeof(float)); /* [n_axes][n] */
     float *spread = n2_alloc(n2_max(n, dim) * n_axes, sizeof(float));
-    if (turned && images && spread) {
-        transpose(sample, n, dim, turned);
+    if (spread && (images || covariance)) {
         for (size_t i = 0; i < n_axes * dim; i++)
             axes[i] = (float)(int64_t)n2_hash(seed, i) * 0x1p-63f;
         for (int round = 0; round < ROUNDS && !N2_LOAD(cancel); round++) {
-            for (size_t j = 0; j < n_axes; j++)
-                make_orthogonal(kernels, axes, j, dim);
+            make_all_orthogonal(kernels, axes, n_axes, dim, 1);
             /* axes <- the covariance times axes */
-            n2_axes_project(team, kernels, sample, n, dim, axes, n_axes, spread);
-            transpose(spread, n, n_axes, images); /* [n_axes][n] */
-            n2_axes_project(team, kernels, turned, dim, n, images, n_axes, spread);
+            if (covariance) {
+                n2_axes_project(team, kernels, covariance, dim, dim, axes, n_axes, spread);
+            } else {
+                n2_axes_project(team, kernels, cloud->sample, n, dim, axes, n_axes, spread);
+                transpose(spread, n, n_axes, images);
+                n2_axes_project(team, kernels, cloud->turned, dim, n, images, n_axes, spread);
+            }
             transpose(spread, dim, n_axes, axes);
         }
-        for (size_t j = 0; j < n_axes && !N2_LOAD(cancel); j++)
-            make_orthogonal(kernels, axes, j, dim);
+        if (!N2_LOAD(cancel))
+            make_all_orthogonal(kernels, axes, n_axes, dim, 2);
     }
-    int status = turned && images && spread ? N2_OK : N2_ERR_NO_MEMORY;
-    n2_alloc_free(turned);
+    int status = spread && (images || covariance) ? N2_OK : N2_ERR_NO_MEMORY;
     n2_alloc_free(images);
     n2_alloc_free(spread);
     return status;

@@ -264,17 +264,17 @@ static int take_all(struct sample *s, float *share)
     return N2_OK;
 }
 
-/* Chooses the axes and sets *share to what they find; to 0 if there is no good choice. */
-static int choose_axes(struct sample *s, float *share)
+/* Takes the first 64, 128, ... axes that find enough, if fewer than all do, and sets *share to what
+ * those found that were tried last. */
+static int try_fewer(struct sample *s, const struct n2_cloud *cloud, bool *enough, float *share)
 {
     const struct n2_training *t = s->training;
     size_t n_axes = s->dim > 2 * N2_CODE_UNIT ? 2 * N2_CODE_UNIT : N2_CODE_UNIT, block = 0;
-    *share = 1;
     for (; n_axes < s->dim && n_axes <= N2_MAX_AXES && *share >= HOPELESS; n_axes *= 2) {
         int status = make_axes(s, n_axes);
         if (!status)
-            status = n2_axes_principal(t->team, t->kernels, s->vectors, s->n, s->dim, n_axes,
-                                       t->seed, t->cancel, s->axes);
+            status =
+                n2_axes_principal(cloud, t->team, t->kernels, n_axes, t->seed, t->cancel, s->axes);
         if (status)
             return status;
         project(s);
@@ -283,10 +283,27 @@ static int choose_axes(struct sample *s, float *share)
             *share = mean_found(s, block);
             if (*share >= ENOUGH) {
                 s->n_axes = (block + 1) * N2_CODE_UNIT;
+                *enough = true;
                 return N2_OK;
             }
         }
     }
+    return N2_OK;
+}
+
+/* Chooses the axes and sets *share to what they find; to 0 if there is no good choice. */
+static int choose_axes(struct sample *s, float *share)
+{
+    const struct n2_training *t = s->training;
+    struct n2_cloud cloud;
+    bool enough = false;
+    *share = 1;
+    int status = n2_cloud_open(&cloud, t->team, t->kernels, s->vectors, s->n, s->dim);
+    if (!status)
+        status = try_fewer(s, &cloud, &enough, share);
+    n2_cloud_close(&cloud);
+    if (status || enough)
+        return status;
     if (s->dim <= N2_MAX_AXES)
         return take_all(s, share);
     if (!t->forced)

@@ -108,8 +108,12 @@ struct task {
 static int find_axes(void *argument)
 {
     struct task *t = argument;
-    int status = n2_axes_principal(t->team, t->kernels, t->sample, t->n, t->dim, t->n_axes,
-                                   test_seed, &t->cancel, t->axes);
+    struct n2_cloud cloud;
+    int status = n2_cloud_open(&cloud, t->team, t->kernels, t->sample, t->n, t->dim);
+    if (!status)
+        status = n2_axes_principal(&cloud, t->team, t->kernels, t->n_axes, test_seed, &t->cancel,
+                                   t->axes);
+    n2_cloud_close(&cloud);
     if (!status)
         n2_axes_project(t->team, t->kernels, t->sample, t->n, t->dim, t->axes, t->n_axes,
                         t->images);
@@ -283,6 +287,8 @@ static void test_rank(void)
         check_rank(50, 1, 1, 0, 0, plain, &rng);
         check_rank(40, 2, 2, 1, 0, plain, &rng);
         check_rank(300, 64, 64, 64, 0, plain, &rng);
+        check_rank(1700, 20, 12, 9, 0, plain, &rng);
+        check_rank(60, 1100, 12, 5, 0, plain, &rng); /* too many for a covariance */
     }
 }
 
