@@ -1,11 +1,13 @@
 /* graph.h - the links of an HNSW graph as columns.
  * SPDX-License-Identifier: Apache-2.0
  *
- *   heights   node -> on how many levels it is: 0 = not yet linked, 1 = level 0 only, ...;
- *             N2_GONE = it has no ids any more and no links lead to it: it was equal to another
- * node, which has its id, or its ids were deleted (uint8) links0    node -> M0 links on level 0
- * (uint32) towers    node -> row of `upper` with its links on level 1 (uint32); level l stands l -
- * 1 rows on upper     M links of one node on one level above 0 (uint32)
+ *   heights   node -> on how many levels it is (uint8): 0 = not yet linked, 1 = level 0 only, ...;
+ *             N2_GONE = it has no ids any more and no links lead to it: it was equal to another,
+ *             which has its id now, or its ids were deleted
+ *   links0    node -> M0 links on level 0 (uint32)
+ *   towers    node -> row of `upper` with its links on level 1 (uint32); those on level l stand
+ *             l - 1 rows further on
+ *   upper     M links of one node on one level above 0 (uint32)
  *
  * A list of links ends at its first N2_NONE or at the end of its row. Links are read while they are
  * written, so both go through N2_LOAD and N2_STORE: a reader may see half of an old list and
