@@ -87,15 +87,27 @@ func pairs(m map[string]string) string {
 	return strings.Join(words, ", ")
 }
 
-// machineLine says in one sentence what the README says of the machines.
+// machineLine says in one sentence what the README says of the machines, and what was measured on
+// each.
 func machineLine(machines []measure.Machine) string {
 	var words []string
+	commits := map[string][]string{}
 	for _, m := range machines {
-		text := fmt.Sprintf("%s, %d cores used, %.0f GiB of memory, Linux %s, Go %s, %s, commit %s", m.CPU, m.Cores,
-			float64(m.Memory)/(1<<30), strings.TrimPrefix(m.Kernel, "Linux "), strings.TrimPrefix(m.Go, "go"), m.CC, short(m.Commit))
-		if !slices.Contains(words, text) {
+		text := fmt.Sprintf("%s, %d cores used, %.0f GiB of memory, Linux %s, Go %s, %s", m.CPU, m.Cores,
+			float64(m.Memory)/(1<<30), strings.TrimPrefix(m.Kernel, "Linux "), strings.TrimPrefix(m.Go, "go"), m.CC)
+		if commits[text] == nil {
 			words = append(words, text)
 		}
+		if commit := short(m.Commit); !slices.Contains(commits[text], commit) {
+			commits[text] = append(commits[text], commit)
+		}
+	}
+	for i, text := range words {
+		name := "commit"
+		if len(commits[text]) > 1 {
+			name = "commits"
+		}
+		words[i] = fmt.Sprintf("%s, %s %s", text, name, strings.Join(commits[text], ", "))
 	}
 	return oneLine(strings.Join(words, "; "), 0)
 }

@@ -169,6 +169,18 @@ func TestCollectLastRunWins(t *testing.T) {
 	}
 }
 
+func TestMachineLine(t *testing.T) {
+	one := measure.Machine{CPU: "A", Cores: 2, Memory: 4 << 30, Kernel: "Linux 6.1", Go: "go1.24", CC: "gcc 12", Commit: "aaa"}
+	other, again := one, one
+	other.CPU, again.Commit = "B", "bbb"
+	got := machineLine([]measure.Machine{one, other, again, one})
+	want := "A, 2 cores used, 4 GiB of memory, Linux 6.1, Go 1.24, gcc 12, commits aaa, bbb; " +
+		"B, 2 cores used, 4 GiB of memory, Linux 6.1, Go 1.24, gcc 12, commit aaa"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 func TestUpdateReadme(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "README.md")
 	write := func(text string) {
