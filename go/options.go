@@ -153,7 +153,8 @@ type Options struct {
 
 // LoadOptions are those of [Load] and [Read]. Nil means all zero.
 type LoadOptions struct {
-	// NoMap reads the file into memory instead of mapping it. A mapped file that another program
+	// NoMap reads the file into memory instead of mapping it. Searches are 5 to 15 % faster then
+	// where Linux gives huge pages, which files do not get. A mapped file that another program
 	// truncates ends the process with SIGBUS; one that is replaced, as [Index.Save] does, is safe.
 	// What [Read] reads is never mapped.
 	NoMap bool
