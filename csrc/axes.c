@@ -151,6 +151,8 @@ int n2_cloud_open(struct n2_cloud *cloud, struct n2_team *team, const struct n2_
     if (!cloud->covariance)
         return N2_ERR_NO_MEMORY;
     n2_axes_project(team, kernels, cloud->turned, dim, n, cloud->turned, dim, cloud->covariance);
+    n2_alloc_free(cloud->turned);
+    cloud->turned = NULL;
     return N2_OK;
 }
 

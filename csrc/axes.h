@@ -10,12 +10,13 @@
 #include "kernels.h"
 #include "team.h"
 
-/* A sample and what axes are found by. */
+/* A sample and what axes are found by: its covariance where that takes fewer products, else itself
+ * both ways. */
 struct n2_cloud {
     const float *sample; /* [n][dim], whose mean is 0 */
     size_t n, dim;
-    float *covariance; /* [dim][dim], where that takes fewer products; else NULL, */
-    float *turned;     /* and [dim][n], the sample the other way round */
+    float *covariance; /* [dim][dim], or NULL */
+    float *turned;     /* [dim][n], or NULL */
 };
 
 /* Makes a cloud of sample[n][dim], which it keeps pointing to. Runs on the team's leader. Returns 0

@@ -297,6 +297,8 @@ static int choose_axes(struct sample *s, float *share)
     const struct n2_training *t = s->training;
     struct n2_cloud cloud;
     bool enough = false;
+    if (s->dim <= N2_CODE_UNIT)
+        return take_all(s, share);
     *share = 1;
     int status = n2_cloud_open(&cloud, t->team, t->kernels, s->vectors, s->n, s->dim);
     if (!status)
