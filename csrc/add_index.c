@@ -11,8 +11,15 @@ struct merge {
     struct n2_index *index; /* which gets them; its add lock is held */
     struct n2_index *other;
     float *buffer;    /* [dim] */
-    uint32_t n, room; /* vectors copied so far, and at most */
+    uint32_t n, room; /* vectors met so far, and at most */
+    int32_t storage;  /* that holds them */
 };
+
+/* Whether the store holds what was met so far. */
+static bool holds(const struct merge *m)
+{
+    return m->index->store.storage <= m->storage;
+}
 
 static int copy_vector(struct merge *m, uint32_t from)
 {
@@ -23,16 +30,18 @@ static int copy_vector(struct merge *m, uint32_t from)
     double norm;
     if (m->n == m->room || n2_store_check(other, vector, &norm))
         return N2_ERR_CORRUPT; /* the file that it was loaded from was never right */
-    if (store->storage == other->storage) {
-        n2_store_put_packed(store, node, id, n2_store_row(other, from), norm);
-    } else {
-        int status = n2_store_check_new(store, vector, 1);
-        if (status)
-            return status;
-        n2_store_put(store, node, id, vector);
-    }
-    n2_store_set_entry(store, id, (struct n2_id){node, N2_NONE});
     m->n++;
+    bool alike = store->storage == other->storage && store->rounding == other->rounding;
+    int status = alike ? N2_OK : n2_store_check_new(store, vector, 1);
+    int32_t storage = alike ? store->storage : n2_store_holding(store, vector, 1);
+    m->storage = storage < m->storage ? storage : m->storage;
+    if (status || !holds(m))
+        return status;
+    if (alike)
+        n2_store_put_packed(store, node, id, n2_store_row(other, from), norm);
+    else
+        n2_store_put(store, node, id, vector);
+    n2_store_set_entry(store, id, (struct n2_id){node, N2_NONE});
     return N2_OK;
 }
 
@@ -50,14 +59,17 @@ static int copy_ids(struct merge *m, uint32_t from, uint32_t to)
     return status;
 }
 
-static int copy_all(struct merge *m, uint32_t n_ids, uint32_t *first)
+/* Copies all and sets *done; or, where the store does not hold all, finds out what does. */
+static int copy_all(struct merge *m, uint32_t n_ids, uint32_t *first, bool *done)
 {
-    int status = n2_change_lock(m->index, (struct n2_room){.n_nodes = m->room, .n_ids = m->room});
+    m->n = 0;
+    int status = n2_change_lock(m->index, (struct n2_room){m->room, m->room, 0, m->storage});
     if (status)
         return status;
     for (uint32_t from = 0; from < n_ids && !status; from += COPIED)
         status = copy_ids(m, from, (uint32_t)n2_min((size_t)from + COPIED, n_ids));
-    if (!status) /* else what was put is not there */
+    *done = !status && holds(m);
+    if (*done) /* else what was put is not there */
         *first = n2_change_publish(m->index, m->n);
     pthread_mutex_unlock(&m->index->add);
     return status;
@@ -77,8 +89,11 @@ static int merge(struct n2_index *index, struct n2_index *other, uint32_t *first
     pthread_mutex_lock(&other->add);
     uint32_t n_ids = other->store.n_ids, n_live = other->store.n_live;
     pthread_mutex_unlock(&other->add);
-    struct merge m = {index, other, n2_alloc(index->store.dim, sizeof(float)), 0, n_live};
-    status = m.buffer ? copy_all(&m, n_ids, first) : N2_ERR_NO_MEMORY;
+    struct merge m = {index, other, n2_alloc(index->store.dim, sizeof(float)), .room = n_live};
+    m.storage = N2_STORE_SQ8;
+    status = m.buffer ? N2_OK : N2_ERR_NO_MEMORY;
+    for (bool done = false; !status && !done;)
+        status = copy_all(&m, n_ids, first, &done);
     n2_alloc_free(m.buffer);
     return status;
 }

@@ -117,6 +117,7 @@ struct group {
     size_t n, k;
     uint32_t n_ids;  /* of which k counts those that are there */
     float *vectors;  /* [SCAN_GROUP][dim] */
+    uint8_t *wholes; /* [SCAN_GROUP][dim] */
     uint64_t *words; /* [SCAN_GROUP][k] */
     struct n2_probe probes[SCAN_GROUP];
     struct n2_heap heaps[SCAN_GROUP];
@@ -130,6 +131,7 @@ static void prepare(struct group *g, const struct n2_store *store, const float *
         double norm;
         (void)n2_store_check(store, queries + i * dim, &norm); /* known to be good */
         n2_store_probe_query(store, queries + i * dim, norm, g->vectors + i * dim, &g->probes[i]);
+        n2_store_probe_whole(store, g->wholes + i * dim, &g->probes[i]);
         g->heaps[i] = (struct n2_heap){g->words + i * g->k, 0, g->k};
         g->scans[i] = (struct n2_scan){&g->probes[i], &g->heaps[i], .sieves = false};
     }
@@ -169,8 +171,9 @@ static int scan(struct n2_index *index, const float *queries, size_t n, size_t k
     struct group g = {.n_ids = N2_ACQUIRE(&index->store.n_ids)};
     g.k = n2_max(1, n2_min(k, N2_LOAD(&index->store.n_live)));
     g.vectors = n2_alloc(room, dim * sizeof(float));
+    g.wholes = n2_alloc(room, dim);
     g.words = n2_alloc(room, g.k * sizeof(uint64_t));
-    int status = g.vectors && g.words ? N2_OK : N2_ERR_NO_MEMORY;
+    int status = g.vectors && g.wholes && g.words ? N2_OK : N2_ERR_NO_MEMORY;
     for (size_t i = 0; i < n && !status; i += g.n) {
         g.n = n2_min(room, n - i);
         bool again = true;
@@ -182,6 +185,7 @@ static int scan(struct n2_index *index, const float *queries, size_t n, size_t k
             n2_search_results(&index->store, &g.heaps[j], out + (i + j) * k, &n_out[i + j]);
     }
     n2_alloc_free(g.vectors);
+    n2_alloc_free(g.wholes);
     n2_alloc_free(g.words);
     return status;
 }

@@ -36,10 +36,10 @@ static size_t needs_of(struct n2_index *index, struct n2_room more, struct need 
 }
 
 /* Makes the columns fit. */
-static int make_room(struct n2_index *index, const struct need *needs, size_t n)
+static int make_room(struct n2_index *index, int32_t storage, const struct need *needs, size_t n)
 {
     n2_turn_take(&index->turn);
-    int status = N2_OK;
+    int status = N2_LOAD(&index->store.storage) > storage ? n2_index_widen(index, storage) : N2_OK;
     for (size_t i = 0; i < n && !status; i++)
         status = n2_index_fit(index, needs[i].column, needs[i].rows);
     n2_turn_give(&index->turn);
@@ -49,7 +49,6 @@ static int make_room(struct n2_index *index, const struct need *needs, size_t n)
 /* Under the add lock: makes the columns usable where they all have room, or sets *fits to false. */
 static int commit(const struct need *needs, size_t n, bool *fits)
 {
-    *fits = true;
     for (size_t i = 0; i < n; i++)
         *fits = *fits && n2_column_fits(needs[i].column, needs[i].rows);
     int status = N2_OK;
@@ -62,9 +61,9 @@ int n2_change_lock(struct n2_index *index, struct n2_room more)
 {
     for (;;) {
         struct need needs[MOST_NEEDS];
-        bool fits = false;
         pthread_mutex_lock(&index->add);
         const struct n2_store *store = &index->store;
+        bool fits = store->storage <= more.storage;
         bool full = store->n_nodes + more.n_nodes > N2_MAX_VECTORS ||
                     store->n_ids + more.n_ids > N2_MAX_VECTORS;
         size_t n = needs_of(index, more, needs);
@@ -73,16 +72,23 @@ int n2_change_lock(struct n2_index *index, struct n2_room more)
             return N2_OK;
         pthread_mutex_unlock(&index->add);
         if (!status)
-            status = make_room(index, needs, n); /* others may add meanwhile: try again */
+            status =
+                make_room(index, more.storage, needs, n); /* others may add meanwhile: try again */
         if (status)
             return status;
     }
 }
 
-int n2_change_check(const struct n2_index *index, const float *vectors, size_t n)
+int n2_change_begin(struct n2_index *index, const float *vectors, struct n2_room more)
 {
-    size_t room = N2_MAX_VECTORS - N2_ACQUIRE(&index->store.n_ids);
-    return n > room ? N2_ERR_FULL : n2_store_check_new(&index->store, vectors, n);
+    const struct n2_store *store = &index->store;
+    if (more.n_ids > N2_MAX_VECTORS - N2_ACQUIRE(&store->n_ids))
+        return N2_ERR_FULL;
+    int status = n2_store_check_new(store, vectors, more.n_nodes);
+    if (status)
+        return status;
+    more.storage = n2_store_holding(store, vectors, more.n_nodes);
+    return n2_change_lock(index, more);
 }
 
 uint32_t n2_change_publish(struct n2_index *index, uint32_t n)
@@ -165,9 +171,7 @@ int n2_add(struct n2_index *index, const float *vectors, size_t n, uint32_t *fir
     int status = n2_index_enter(index);
     if (status)
         return status;
-    status = n2_change_check(index, vectors, n);
-    if (!status)
-        status = n2_change_lock(index, (struct n2_room){.n_nodes = n, .n_ids = n});
+    status = n2_change_begin(index, vectors, (struct n2_room){.n_nodes = n, .n_ids = n});
     if (!status) {
         uint32_t id = n2_change_add(index, vectors, n);
         pthread_mutex_unlock(&index->add);
@@ -185,9 +189,7 @@ int n2_update(struct n2_index *index, uint32_t id, const float *vector)
     int status = n2_index_enter(index);
     if (status)
         return status;
-    status = n2_store_check_new(&index->store, vector, 1);
-    if (!status)
-        status = n2_change_lock(index, (struct n2_room){.n_nodes = 1});
+    status = n2_change_begin(index, vector, (struct n2_room){.n_nodes = 1});
     if (!status) {
         status = n2_change_update(index, id, vector);
         pthread_mutex_unlock(&index->add);

@@ -9,14 +9,16 @@
 /* What may come, at most. */
 struct n2_room {
     size_t n_nodes, n_ids, n_key_bytes;
+    int32_t storage; /* that holds it (n2_store_holding) */
 };
 
-/* Checks vectors[n][dim] that are to be added. Returns 0 or as n2_add. */
-int n2_change_check(const struct n2_index *index, const float *vectors, size_t n);
-
-/* Takes the add lock when there is room for what may come. Returns 0, N2_ERR_FULL or
- * N2_ERR_NO_MEMORY; then the lock is not taken. */
+/* Takes the add lock when there is room for what may come. Returns 0, N2_ERR_FULL,
+ * N2_ERR_NO_MEMORY or N2_ERR_CORRUPT; then the lock is not taken. */
 int n2_change_lock(struct n2_index *index, struct n2_room more);
+
+/* The same for vectors[more.n_nodes][dim], which it checks; more.storage need not be set. Returns
+ * as n2_add. */
+int n2_change_begin(struct n2_index *index, const float *vectors, struct n2_room more);
 
 /* The rest is done under the add lock. */
 

@@ -56,6 +56,7 @@ static size_t number(struct n2_compaction *c)
 int n2_compact_open(struct n2_compaction *c, struct n2_index *index)
 {
     *c = (struct n2_compaction){.index = index, .n_old = index->graph.n_rows};
+    c->store.storage = index->store.storage;
     c->graph.M = index->graph.M;
     c->graph.M0 = index->graph.M0;
     c->new_of = n2_alloc(n2_max(c->n_old, 1), sizeof(*c->new_of));
@@ -218,6 +219,10 @@ static int finish(struct n2_compaction *c)
 
 int n2_compact_step(struct n2_compaction *c, bool *done)
 {
+    if (c->store.storage != c->index->store.storage) { /* rows are wider now: begin again */
+        n2_compact_close(c);
+        return n2_compact_open(c, c->index);
+    }
     uint32_t end = (uint32_t)n2_min((size_t)c->next + ROWS_A_STEP, c->n_old);
     for (; c->next < end; c->next++)
         if (c->new_of[c->next] != N2_NONE)

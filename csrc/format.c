@@ -48,7 +48,7 @@ struct n2_column *n2_format_column(struct n2_index *index, int section)
 /* Rows and bytes of a row of a section, as the header's counts and parameters say. */
 static void section_shape(const struct n2_header *h, int section, uint64_t *rows, uint64_t *stride)
 {
-    uint64_t vector_bytes = n2_pack_bytes(h->store, h->dim) + (h->metric == N2_L2 ? 0 : 4);
+    uint64_t vector_bytes = n2_pack_bytes(h->packing, h->dim) + (h->metric == N2_L2 ? 0 : 4);
     const uint64_t shapes[N2_N_SECTIONS][2] = {
         [N2_SECTION_VECTORS] = {h->n_nodes, vector_bytes},
         [N2_SECTION_LABELS] = {h->n_nodes, 4},
@@ -95,7 +95,8 @@ void n2_format_header(struct n2_index *index, struct n2_header *h)
     *h = (struct n2_header){
         .version = N2_FORMAT_VERSION,
         .header_bytes = sizeof(*h),
-        .store = index->store.storage,
+        .store = index->store.rounding,
+        .packing = index->store.storage,
         .dim = (uint32_t)index->store.dim,
         .metric = index->store.metric,
         .selection = index->selection,
@@ -165,7 +166,8 @@ static bool parameters_hold(const struct n2_header *h)
 {
     struct n2_options options;
     n2_format_options(h, &options);
-    return h->dim >= 1 && h->dim <= N2_MAX_DIM && n2_index_options_hold(&options);
+    return h->dim >= 1 && h->dim <= N2_MAX_DIM && n2_index_options_hold(&options) &&
+           h->packing >= h->store && h->packing <= N2_STORE_SQ8 && h->unused == 0;
 }
 
 static bool counts_hold(const struct n2_header *h)

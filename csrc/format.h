@@ -11,7 +11,7 @@
 #include "tune.h"
 
 #define N2_MAGIC "\x89N2\r\n\x1a\n\0" /* 8 bytes; catches 7-bit and text-mode transfers */
-#define N2_FORMAT_VERSION 5
+#define N2_FORMAT_VERSION 6
 #define N2_SECTION_ALIGN 65536 /* the largest page in use */
 
 enum n2_section_kind {
@@ -49,7 +49,7 @@ struct n2_header {
     uint64_t may_ignore;      /* features that a reader may pass over: none yet */
     uint64_t file_bytes;      /* of the whole file */
     uint64_t trailer_offset;
-    int32_t store; /* enum n2_storage */
+    int32_t store; /* enum n2_storage: what vectors are rounded to */
     uint32_t dim;
     int32_t metric, selection, merging;
     uint32_t M, M0, ef_construction;
@@ -71,6 +71,8 @@ struct n2_header {
     uint64_t n_key_bytes, n_key_slots, n_key_used; /* of struct n2_keys */
     struct n2_section sections[N2_N_SECTIONS];
     uint32_t n_changed; /* of struct n2_graph */
+    int32_t packing;    /* enum n2_storage: how vectors are packed */
+    uint32_t unused;    /* 0 */
     uint32_t crc;       /* CRC-32C of all bytes before */
 };
 
@@ -80,7 +82,7 @@ struct n2_trailer {
 };
 
 _Static_assert(sizeof(struct n2_section) == 24, "no padding");
-_Static_assert(sizeof(struct n2_header) == 1008, "no padding");
+_Static_assert(sizeof(struct n2_header) == 1016, "no padding");
 _Static_assert(sizeof(struct n2_trailer) == 4 * N2_N_SECTIONS + 4, "no padding");
 
 struct n2_index;

@@ -224,6 +224,26 @@ int n2_index_fit(struct n2_index *index, struct n2_column *column, size_t rows)
     return n2_column_fits(column, rows) ? N2_OK : move_column(index, column, rows);
 }
 
+int n2_index_widen(struct n2_index *index, int32_t storage)
+{
+    struct n2_store *store = &index->store;
+    struct n2_column wider;
+    int status = n2_origin_check(index, NULL); /* which knows the vectors as they were saved */
+    pthread_mutex_lock(&index->add);
+    bool is_wider = storage < store->storage;
+    if (!status && is_wider)
+        status = n2_store_widen(store, storage, &wider);
+    if (!status && is_wider) {
+        n2_gate_shut(&index->gate);
+        n2_column_release(&store->vectors);
+        store->vectors = wider;
+        N2_STORE(&store->storage, storage);
+        n2_gate_open(&index->gate);
+    }
+    pthread_mutex_unlock(&index->add);
+    return status;
+}
+
 int n2_index_grow(struct n2_index *index, struct n2_column *column, size_t rows)
 {
     int status = n2_index_fit(index, column, rows);

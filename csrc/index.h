@@ -84,6 +84,10 @@ int n2_index_fit(struct n2_index *index, struct n2_column *column, size_t rows);
 /* The same, and makes a column that only those who have the turn let grow usable up to `rows`. */
 int n2_index_grow(struct n2_index *index, struct n2_column *column, size_t rows);
 
+/* Lets the store hold vectors that are packed in that way, if it is wider than its own. The caller
+ * has the turn. Returns 0, N2_ERR_NO_MEMORY or N2_ERR_CORRUPT. */
+int n2_index_widen(struct n2_index *index, int32_t storage);
+
 /* Nodes to reserve addresses for, where an index holds or is about to hold n_nodes. */
 size_t n2_index_reserved(const struct n2_index *index, size_t n_nodes);
 

@@ -25,6 +25,11 @@ typedef void n2_distances_fn(const float *query, const float *rows, size_t strid
 typedef void n2_packed_distances_fn(const float *query, const unsigned char *rows, size_t stride,
                                     const uint32_t *nodes, size_t n, size_t dim, float *out);
 
+/* out[i] = sum of squared differences of query[dim] to the bytes of the row that starts at rows +
+ * nodes[i] * stride, for i < n. */
+typedef void n2_whole_distances_fn(const uint8_t *query, const unsigned char *rows, size_t stride,
+                                   const uint32_t *nodes, size_t n, size_t dim, uint32_t *out);
+
 /* Rows of more bytes that lie apart are read four side by side: the processor, which runs ahead in
  * each of them, has more in hand then. Searches of vectors of 784 and 960 dimensions took 0.9 of
  * the time; a scan of all, in order, would take twice as long. */
@@ -108,6 +113,7 @@ struct n2_kernels {
     n2_distances_fn *l2;  /* sum of (q_i - x_i)^2 */
     n2_distances_fn *dot; /* sum of q_i x_i */
     n2_packed_distances_fn *half_l2, *half_dot, *byte_l2, *byte_dot;
+    n2_whole_distances_fn *whole_l2;
     n2_code_distances_fn *code; /* whole numbers: exact, the same on all processors */
     n2_weigh_fn *weigh;
     n2_quantise_fn *quantise;

@@ -156,6 +156,45 @@ AVX2_INLINE __m128i fold_words(__m256i a, __m256i b, __m256i c, __m256i d)
     return _mm_add_epi32(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1));
 }
 
+/* sum + the squared differences of 32 bytes. */
+AVX2_INLINE __m256i whole_step(__m256i sum, __m256i a, __m256i b)
+{
+    const __m256i zero = _mm256_setzero_si256();
+    __m256i d = _mm256_or_si256(_mm256_subs_epu8(a, b), _mm256_subs_epu8(b, a));
+    __m256i low = _mm256_unpacklo_epi8(d, zero), high = _mm256_unpackhi_epi8(d, zero);
+    return _mm256_add_epi32(
+        sum, _mm256_add_epi32(_mm256_madd_epi16(low, low), _mm256_madd_epi16(high, high)));
+}
+
+/* The first n bytes of 32, zeros behind them. */
+AVX2_INLINE __m256i load_first(const uint8_t *bytes, size_t n)
+{
+    uint8_t padded[32] = {0};
+    memcpy(padded, bytes, n);
+    return load(padded);
+}
+
+AVX2 static void whole_l2_rows(const uint8_t *query, const unsigned char *rows, size_t stride,
+                               const uint32_t *nodes, size_t n, size_t dim, uint32_t *out)
+{
+    for (size_t i = 0; i < n; i += 4) {
+        const void *x[4];
+        n2_four_rows(rows, stride, nodes + i, n2_min(n - i, 4), x);
+        __m256i sum[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
+                          _mm256_setzero_si256()};
+        size_t j = 0, left = dim % 32;
+        for (; j + 32 <= dim; j += 32)
+            for (size_t r = 0; r < 4; r++)
+                sum[r] = whole_step(sum[r], load(query + j), load((const uint8_t *)x[r] + j));
+        for (size_t r = 0; r < 4 && left; r++)
+            sum[r] = whole_step(sum[r], load_first(query + j, left),
+                                load_first((const uint8_t *)x[r] + j, left));
+        uint32_t four[4];
+        _mm_storeu_si128((__m128i *)(void *)four, fold_words(sum[0], sum[1], sum[2], sum[3]));
+        memcpy(out + i, four, n2_min(n - i, 4) * sizeof(*four));
+    }
+}
+
 /* Four codes at once: their loads overlap, and they share one folding. */
 AVX2_INLINE void rows_of(bool squares, size_t bytes, const void *code, const uint8_t *codes,
                          const uint32_t *nodes, size_t n, void *out)
@@ -323,8 +362,8 @@ N2_RACY AVX2 static uint32_t sketch(const uint8_t *table, const struct n2_group 
 }
 
 const struct n2_kernels n2_kernels_avx2 = {
-    "avx2",    l2_rows,    dot_rows, half_l2_rows, half_dot_rows, byte_l2_rows, byte_dot_rows,
-    code_rows, weigh_rows, quantise, project,      residual,      sketch};
+    "avx2",        l2_rows,   dot_rows,   half_l2_rows, half_dot_rows, byte_l2_rows, byte_dot_rows,
+    whole_l2_rows, code_rows, weigh_rows, quantise,     project,       residual,     sketch};
 #else
 typedef int n2_kernels_avx2_unused; /* a translation unit holds at least one declaration */
 #endif

@@ -149,8 +149,37 @@ AVX512_INLINE void store_words(void *out, __m128i four, size_t n)
     _mm_mask_storeu_epi32(out, (__mmask8)first(n), four);
 }
 
-/* sum + the squared differences of bytes, or their products by signed ones in `a`; `squares` is a
- * constant where this is inlined. */
+/* sum + the squared differences of bytes. */
+AVX512_INLINE __m512i whole_step(__m512i sum, __m512i a, __m512i b)
+{
+    const __m512i zero = _mm512_setzero_si512();
+    __m512i d = _mm512_or_si512(_mm512_subs_epu8(a, b), _mm512_subs_epu8(b, a));
+    __m512i low = _mm512_unpacklo_epi8(d, zero), high = _mm512_unpackhi_epi8(d, zero);
+    return _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(sum, low, low), high, high);
+}
+
+AVX512 static void whole_l2_rows(const uint8_t *query, const unsigned char *rows, size_t stride,
+                                 const uint32_t *nodes, size_t n, size_t dim, uint32_t *out)
+{
+    for (size_t i = 0; i < n; i += 4) {
+        const void *x[4];
+        n2_four_rows(rows, stride, nodes + i, n2_min(n - i, 4), x);
+        __m512i sum[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(),
+                          _mm512_setzero_si512()};
+        for (size_t j = 0; j < dim; j += 64) {
+            __mmask64 m = dim - j < 64 ? (UINT64_C(1) << (dim - j)) - 1 : UINT64_MAX;
+            __m512i q = _mm512_maskz_loadu_epi8(m, query + j);
+            for (size_t r = 0; r < 4; r++) {
+                const unsigned char *row = x[r];
+                sum[r] = whole_step(sum[r], q, _mm512_maskz_loadu_epi8(m, row + j));
+            }
+        }
+        store_words(out + i, fold_words(sum), n - i);
+    }
+}
+
+/* sum + the squared differences of bytes up to 127, or their products by signed ones in `a`;
+ * `squares` is a constant where this is inlined. */
 AVX512_INLINE __m512i code_step(bool squares, __m512i sum, __m512i a, __m512i b)
 {
     __m512i d = squares ? _mm512_abs_epi8(_mm512_sub_epi8(a, b)) : a;
@@ -306,8 +335,8 @@ N2_RACY AVX512 static uint32_t sketch(const uint8_t *table, const struct n2_grou
 }
 
 const struct n2_kernels n2_kernels_avx512 = {
-    "avx512",  l2_rows,    dot_rows, half_l2_rows, half_dot_rows, byte_l2_rows, byte_dot_rows,
-    code_rows, weigh_rows, quantise, project,      residual,      sketch};
+    "avx512",      l2_rows,   dot_rows,   half_l2_rows, half_dot_rows, byte_l2_rows, byte_dot_rows,
+    whole_l2_rows, code_rows, weigh_rows, quantise,     project,       residual,     sketch};
 #else
 typedef int n2_kernels_avx512_unused; /* a translation unit holds at least one declaration */
 #endif

@@ -94,6 +94,37 @@ ROWS(half_dot_rows, unsigned char, false, HALVES)
 ROWS(byte_l2_rows, unsigned char, true, BYTES)
 ROWS(byte_dot_rows, unsigned char, false, BYTES)
 
+/* sum + the squared differences of 16 bytes. */
+static uint32x4_t whole_step(uint32x4_t sum, uint8x16_t a, uint8x16_t b)
+{
+    uint8x16_t d = vabdq_u8(a, b);
+    sum = vpadalq_u16(sum, vmull_u8(vget_low_u8(d), vget_low_u8(d)));
+    return vpadalq_u16(sum, vmull_u8(vget_high_u8(d), vget_high_u8(d)));
+}
+
+/* The first n bytes of 16, zeros behind them. */
+static uint8x16_t load_first(const uint8_t *bytes, size_t n)
+{
+    uint8_t padded[16] = {0};
+    memcpy(padded, bytes, n);
+    return vld1q_u8(padded);
+}
+
+static void whole_l2_rows(const uint8_t *query, const unsigned char *rows, size_t stride,
+                          const uint32_t *nodes, size_t n, size_t dim, uint32_t *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        const unsigned char *x = rows + (size_t)nodes[i] * stride;
+        uint32x4_t sum = vdupq_n_u32(0);
+        size_t j = 0, left = dim % 16;
+        for (; j + 16 <= dim; j += 16)
+            sum = whole_step(sum, vld1q_u8(query + j), vld1q_u8(x + j));
+        if (left)
+            sum = whole_step(sum, load_first(query + j, left), load_first(x + j, left));
+        out[i] = vaddvq_u32(sum);
+    }
+}
+
 static uint32_t code_distance(const uint8_t *a, const uint8_t *b, size_t bytes)
 {
     uint32x4_t sum = vdupq_n_u32(0);
@@ -214,8 +245,8 @@ N2_RACY static uint32_t sketch(const uint8_t *table, const struct n2_group *grou
 }
 
 const struct n2_kernels n2_kernels_neon = {
-    "neon",    l2_rows,    dot_rows, half_l2_rows, half_dot_rows, byte_l2_rows, byte_dot_rows,
-    code_rows, weigh_rows, quantise, project,      residual,      sketch};
+    "neon",        l2_rows,   dot_rows,   half_l2_rows, half_dot_rows, byte_l2_rows, byte_dot_rows,
+    whole_l2_rows, code_rows, weigh_rows, quantise,     project,       residual,     sketch};
 #else
 typedef int n2_kernels_neon_unused; /* a translation unit holds at least one declaration */
 #endif

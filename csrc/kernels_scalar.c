@@ -89,6 +89,18 @@ PACKED_ROWS(half_dot_rows, false, true)
 PACKED_ROWS(byte_l2_rows, true, false)
 PACKED_ROWS(byte_dot_rows, false, false)
 
+static void whole_l2_rows(const uint8_t *query, const unsigned char *rows, size_t stride,
+                          const uint32_t *nodes, size_t n, size_t dim, uint32_t *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        const unsigned char *x = rows + (size_t)nodes[i] * stride;
+        uint32_t sum = 0;
+        for (size_t j = 0; j < dim; j++)
+            sum += (uint32_t)((query[j] - x[j]) * (query[j] - x[j]));
+        out[i] = sum;
+    }
+}
+
 static void code_rows(const uint8_t *code, const uint8_t *codes, size_t bytes,
                       const uint32_t *nodes, size_t n, uint32_t *out)
 {
@@ -159,5 +171,5 @@ N2_RACY static uint32_t sketch(const uint8_t *table, const struct n2_group *grou
 }
 
 const struct n2_kernels n2_kernels_scalar = {
-    "scalar",  l2_rows,    dot_rows, half_l2_rows, half_dot_rows, byte_l2_rows, byte_dot_rows,
-    code_rows, weigh_rows, quantise, project,      residual,      sketch};
+    "scalar",      l2_rows,   dot_rows,   half_l2_rows, half_dot_rows, byte_l2_rows, byte_dot_rows,
+    whole_l2_rows, code_rows, weigh_rows, quantise,     project,       residual,     sketch};

@@ -62,6 +62,7 @@ static int make_index(struct n2_index **result, const struct n2_header *h)
     int status = n2_index_make(&index, h->dim, &options, h->n_nodes);
     if (status)
         return status;
+    status = n2_index_widen(index, h->packing); /* while there is nothing in it */
     struct n2_graph *graph = &index->graph;
     graph->first_pending = h->first_pending;
     graph->n_linked = h->n_linked;
@@ -81,7 +82,8 @@ static int make_index(struct n2_index **result, const struct n2_header *h)
     index->keys.n_bytes = h->n_key_bytes;
     index->keys.n_slots = h->n_key_slots;
     index->keys.n_used = h->n_key_used;
-    status = make_space(&index->space, h, n2_index_reserved(index, h->n_nodes));
+    if (!status)
+        status = make_space(&index->space, h, n2_index_reserved(index, h->n_nodes));
     for (int i = 0; i < N2_N_SECTIONS && !status; i++)
         status = fit_column(n2_format_column(index, i), &h->sections[i]);
     if (status)

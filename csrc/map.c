@@ -70,9 +70,8 @@ static int put(struct n2_index *index, struct given keys, size_t n_key_bytes, co
     int status = n2_index_enter(index);
     if (status)
         return status;
-    status = n2_change_check(index, vectors, n);
-    if (!status)
-        status = n2_change_lock(index, (struct n2_room){n, n, n_key_bytes});
+    struct n2_room more = {.n_nodes = n, .n_ids = n, .n_key_bytes = n_key_bytes};
+    status = n2_change_begin(index, vectors, more);
     if (!status) {
         status = put_all(index, keys, vectors, n, ids);
         pthread_mutex_unlock(&index->add);

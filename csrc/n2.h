@@ -135,12 +135,19 @@ enum n2_sketch {
 };
 
 /* What an index keeps of the vectors. Each is rounded when it is added, and is what it was rounded
- * to from then on: searches, by codes or not, give the distances of these, exactly. */
+ * to from then on: searches, by codes or not, give the distances of these, exactly.
+ * Where less memory holds all vectors as they are, they take no more: a byte a coordinate, and 8
+ * bytes, where all coordinates of a vector are whole numbers from 0 to 255, or from -128 to 127
+ * (pixels, SIFT, what was quantised before); 2 bytes where all are floats of 16 bits. The first
+ * vector that needs more makes all take more, once and for good: a second for a million vectors of
+ * 100 dimensions, during which searches go on and changes wait; it waits for the batch of a build
+ * that runs, and for a writer that is open. n2_get_stats tells how they are packed. */
 enum n2_storage {
     N2_STORE_FLOAT32 = 1, /* 4 bytes a coordinate: as it was added */
     N2_STORE_FLOAT16 = 2, /* 2 bytes: to 11 significant bits; coordinates up to 65,504 in size */
     N2_STORE_SQ8 = 3      /* 1 byte: to the nearest of 256 values at equal steps from the least to
-                             the largest coordinate of the vector, and 8 bytes for these */
+                             the largest coordinate of the vector, and 8 bytes for these; whole
+                             numbers as above are kept as they are */
 };
 
 /* What callers may call a vector by, beside its id. */
@@ -191,7 +198,9 @@ N2_API int n2_create(struct n2_index **index, size_t dim, const struct n2_option
  * angular, before and after rounding (enum n2_storage). Under L2, differences below about 1e-19
  * vanish when squared.
  * Returns 0, or N2_ERR_OPTION (NULL, an index with keys), N2_ERR_NOT_FINITE, N2_ERR_ZERO_VECTOR,
- * N2_ERR_MAGNITUDE, N2_ERR_FULL, N2_ERR_NO_MEMORY, N2_ERR_CLOSED. */
+ * N2_ERR_MAGNITUDE, N2_ERR_FULL, N2_ERR_NO_MEMORY, N2_ERR_CORRUPT (all vectors must take more
+ * memory, and those there are come from a file that does not match its checksums), N2_ERR_CLOSED.
+ */
 N2_API int n2_add(struct n2_index *index, const float *vectors, size_t n, uint32_t *first);
 
 /* Adds copies of all vectors of another index of the same dimension and metric, in the order of
@@ -205,7 +214,7 @@ N2_API int n2_add(struct n2_index *index, const float *vectors, size_t n, uint32
  * Returns 0, or N2_ERR_OPTION (NULL, `other` is `index` or has another metric, `index` has keys),
  * N2_ERR_DIMENSION (of `other`), N2_ERR_MAGNITUDE (what a vector would be rounded to), N2_ERR_FULL,
  * N2_ERR_NO_MEMORY, N2_ERR_CORRUPT (`other` was loaded from a file that does not match its
- * checksums), N2_ERR_CLOSED (either). */
+ * checksums; or as n2_add), N2_ERR_CLOSED (either). */
 N2_API int n2_add_index(struct n2_index *index, struct n2_index *other, uint32_t *first);
 
 /* Deletes the vector of an id: from now on no search returns it, the id is never given out again,
@@ -508,6 +517,7 @@ struct n2_stats {
     uint64_t mapped_bytes;  /* of those, backed by the file it was loaded from */
     int32_t threads;        /* that the last build used; 0 before the first */
     const char *kernel;     /* instruction set of the kernels in use, see n2_set_isa; static */
+    int32_t packing; /* enum n2_storage: in how much memory vectors are kept as `store` says */
 };
 
 /* Fills *stats, in constant time. Returns 0, N2_ERR_OPTION (NULL or size 0), N2_ERR_CLOSED. */

@@ -7,7 +7,8 @@
  *             byte b stands for low + step * b, where low is the vector's least coordinate and step
  *             the 255th part of its range (the locally adaptive quantisation of Aguerrebere et al.,
  *             "Similarity search in the blink of an eye with compressed indices", VLDB 2023,
- *             without its mean)
+ *             without its mean). Of whole numbers from 0 to 255 low is 0 and step 1, of others from
+ *             -128 to 127 low is -128 and step 1: these it holds as they are
  *
  * A vector that was packed is what it unpacks to: to the rest of the library there is no other.
  */
@@ -76,11 +77,20 @@ N2_INLINE float n2_unpack_byte(uint8_t byte, struct n2_range range)
     return range.low + range.step * (float)byte;
 }
 
+/* The range in which bytes are a vector's whole numbers; of step 0 where they cannot be. */
+struct n2_range n2_pack_whole_range(const float *vector, size_t dim);
+
 /* The range that a vector is packed in. */
 struct n2_range n2_pack_range_of(const float *vector, size_t dim);
 
 /* What coordinate x of a vector of that range becomes. */
 float n2_pack_rounded(int32_t storage, float x, struct n2_range range);
+
+/* Whether a packed vector is what it was, bit for bit. */
+bool n2_pack_holds(int32_t storage, const float *vector, size_t dim);
+
+/* Whole numbers of that range as bytes. */
+void n2_pack_whole(const float *vector, size_t dim, struct n2_range range, unsigned char *out);
 
 /* Packs vector[dim] into a row. */
 void n2_pack(int32_t storage, const float *vector, size_t dim, unsigned char *row);

@@ -14,6 +14,7 @@ static struct n2_scratch *make(size_t dim)
     s->dim = dim;
     s->query = n2_alloc(n2_space_floats(dim), sizeof(float));
     s->centre = n2_alloc(n2_space_floats(dim), sizeof(float));
+    s->whole = n2_alloc(1, dim);
     s->encoding = n2_alloc(1, n2_space_buffer_bytes(dim));
     s->code = n2_alloc(1, N2_MAX_AXES);
     s->ask = n2_alloc(1, sizeof(*s->ask));
@@ -21,12 +22,12 @@ static struct n2_scratch *make(size_t dim)
     s->nodes = n2_alloc(N2_MAX_DEGREE, sizeof(uint32_t));
     s->keys = n2_alloc(N2_MAX_DEGREE, sizeof(uint32_t));
     s->visited.seen = n2_alloc(N2_VISITED_REMEMBERED, sizeof(uint32_t));
-    if (!s->query || !s->centre || !s->encoding || !s->code || !s->ask || !s->lengths ||
-        !s->nodes || !s->keys || !s->visited.seen) {
+    if (!s->query || !s->centre || !s->whole || !s->encoding || !s->code || !s->ask ||
+        !s->lengths || !s->nodes || !s->keys || !s->visited.seen) {
         n2_scratch_free(s);
         return NULL;
     }
-    s->n_bytes = sizeof(*s) + 2 * n2_space_floats(dim) * sizeof(float) +
+    s->n_bytes = sizeof(*s) + 2 * n2_space_floats(dim) * sizeof(float) + dim +
                  n2_space_buffer_bytes(dim) + N2_MAX_AXES + sizeof(*s->ask) +
                  (3 * N2_MAX_DEGREE + N2_VISITED_REMEMBERED) * sizeof(uint32_t);
     return s;
@@ -85,6 +86,7 @@ void n2_scratch_free(struct n2_scratch *s)
     n2_alloc_free(s->heap.words);
     n2_alloc_free(s->query);
     n2_alloc_free(s->centre);
+    n2_alloc_free(s->whole);
     n2_alloc_free(s->encoding);
     n2_alloc_free(s->code);
     n2_alloc_free(s->ask);

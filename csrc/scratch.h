@@ -19,6 +19,7 @@ struct n2_scratch {
     struct n2_queue found;       /* of a picky view: those of them that are admitted */
     struct n2_heap heap;         /* results */
     float *query, *centre;       /* [n2_space_floats] each, for two probes */
+    uint8_t *whole;              /* [dim] the query's numbers, if they are whole */
     void *encoding;              /* n2_space_buffer_bytes */
     uint8_t *code;               /* [N2_MAX_AXES] of the query, or its weights */
     float *lengths;              /* [N2_MAX_DEGREE] of nodes selected */

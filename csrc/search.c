@@ -224,6 +224,7 @@ void n2_search_probe(const struct n2_view *view, struct n2_probe *probe, const s
     scratch->most_measured = plan->most_measured;
     scratch->patience = plan->patience;
     scratch->gave_up = false;
+    n2_store_probe_whole(view->store, scratch->whole, probe);
     struct n2_view encoded = *view;
     struct n2_beam beam = plan->beam;
     if (plan->walks || plan->sieves)

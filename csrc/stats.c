@@ -15,7 +15,8 @@ static void fill_parameters(const struct n2_index *index, struct n2_stats *s)
     s->merging = index->merging;
     s->navigation = index->navigation;
     s->sketch = index->sketch;
-    s->store = index->store.storage;
+    s->store = index->store.rounding;
+    s->packing = index->store.storage;
     s->keys = index->keys.kind;
     s->M = (int32_t)index->graph.M;
     s->max_m0 = (int32_t)index->graph.M0;

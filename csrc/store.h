@@ -4,7 +4,10 @@
  * An id is what callers know a vector by, a node is where it lies; the two are linked both ways.
  *
  *   vectors   node -> its vector, packed as pack.h says, then under angular and dot one float more:
- *             angular 1 / |x|, dot |x|
+ *             angular 1 / |x|, dot |x|. All are packed alike: in the narrowest way that holds each
+ *             of them as it is, rounded to what the index is asked to keep. They begin as bytes,
+ *             which hold pixels, SIFT and much that was quantised; when the first vector comes that
+ *             needs more, all become wider (n2_store_widen), and stay so
  *   labels    node -> its first id, or N2_NONE when its ids were deleted (uint32)
  *   ids       id   -> its node, and the next id of the same node: ids of one node, whose vectors
  *             are equal bit for bit, form a chain in ascending order that starts at the label. What
@@ -33,7 +36,9 @@ struct n2_id {
 
 struct n2_store {
     size_t dim;
-    int32_t metric, storage;
+    int32_t metric;
+    int32_t rounding; /* enum n2_storage: what vectors are rounded to */
+    int32_t storage;  /* the same or narrower: how they are packed. Changes as columns move */
     struct n2_column vectors, labels, ids;
     /* Published with release, nodes first: who sees an id sees its node. */
     uint32_t n_nodes, n_ids;
@@ -45,10 +50,12 @@ struct n2_store {
 
 /* A vector prepared for distances to nodes. */
 struct n2_probe {
-    const float *vector; /* [dim]; under angular of length 1 */
-    float norm;          /* of a query's vector, as given; of a node under dot 1 */
-    float factor;        /* under dot: of products */
-    float length;        /* of a node under dot: its norm */
+    const float *vector;  /* [dim]; under angular of length 1 */
+    float norm;           /* of a query's vector, as given; of a node under dot 1 */
+    float factor;         /* under dot: of products */
+    float length;         /* of a node under dot: its norm */
+    const uint8_t *whole; /* under L2: the vector's numbers, less `low`, where bytes hold them */
+    float low;
     /* For those who navigate by codes (space.h). */
     const uint8_t *code;   /* under angular and L2 */
     const int8_t *weights; /* under dot: of the bytes of codes */
@@ -56,9 +63,16 @@ struct n2_probe {
     float unit;            /* is the product */
 };
 
-int n2_store_init(struct n2_store *store, size_t dim, int32_t metric, int32_t storage,
+int n2_store_init(struct n2_store *store, size_t dim, int32_t metric, int32_t rounding,
                   size_t n_reserved);
 void n2_store_release(struct n2_store *store);
+
+/* How vectors[n][dim] and those of the store must be packed for each to be what it is. */
+int32_t n2_store_holding(const struct n2_store *store, const float *vectors, size_t n);
+
+/* Makes *column one of all vectors, packed in that wider way, with addresses for as many rows as
+ * before. Returns 0 or N2_ERR_NO_MEMORY. */
+int n2_store_widen(const struct n2_store *store, int32_t storage, struct n2_column *column);
 
 /* Checks a vector against the limits of n2_add and sets *norm to its Euclidean norm.
  * Returns 0, N2_ERR_NOT_FINITE, N2_ERR_ZERO_VECTOR or N2_ERR_MAGNITUDE. */
@@ -73,8 +87,8 @@ int n2_store_check_new(const struct n2_store *store, const float *vectors, size_
 /* What stands behind a vector of that norm, under angular and dot. */
 float n2_store_extra(const struct n2_store *store, double norm);
 
-/* Makes a checked vector that of a new node, whose id that is; the columns have room. Neither the
- * node nor the id's new entry is published. */
+/* Makes a checked vector that of a new node, whose id that is; the columns have room and hold it.
+ * Neither the node nor the id's new entry is published. */
 void n2_store_put(struct n2_store *store, uint32_t node, uint32_t id, const float *vector);
 
 /* The same for one that is packed as those of the store are, whose norm is known: packed again, it
@@ -86,6 +100,10 @@ void n2_store_put_packed(struct n2_store *store, uint32_t node, uint32_t id,
  * `query`, which must outlive it. */
 void n2_store_probe_query(const struct n2_store *store, const float *query, double norm,
                           float *buffer, struct n2_probe *probe);
+
+/* Lets distances between whole numbers be computed as what they are, which is faster and gives the
+ * same. `bytes` has room for dim and lasts as long as the probe of a query. */
+void n2_store_probe_whole(const struct n2_store *store, uint8_t *bytes, struct n2_probe *probe);
 
 /* Prepares a node's vector, for distances to other nodes. `buffer` as above. */
 void n2_store_probe_node(const struct n2_store *store, uint32_t node, float *buffer,

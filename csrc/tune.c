@@ -116,6 +116,7 @@ static void probe_of(const struct tuner *t, size_t i, struct n2_scratch *scratch
     double norm;
     (void)n2_store_check(store, vector, &norm); /* was checked when it was added */
     n2_store_probe_query(store, vector, norm, scratch->query, probe);
+    n2_store_probe_whole(store, scratch->whole, probe);
     if (t->view.space)
         (void)n2_space_encode_query(t->view.space, store, t->view.kernels, probe, scratch->encoding,
                                     code);

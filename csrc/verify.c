@@ -116,6 +116,9 @@ static void check_vectors(struct verifier *v)
         double norm;
         if (n2_store_check(v->store, vector, &norm) != N2_OK)
             v->wrong = "a vector is not fit for the metric";
+        else if (v->store->storage > v->store->rounding &&
+                 !n2_pack_holds(v->store->storage, vector, v->store->dim))
+            v->wrong = "a vector is packed as none like it";
         else if (v->store->metric != N2_L2 &&
                  n2_store_behind(v->store, node) != n2_store_extra(v->store, norm))
             v->wrong = "a norm is not that of its vector";

@@ -487,6 +487,7 @@ func (c *core) stats() Stats {
 		Navigation:      Navigation(s.navigation),
 		Sketch:          Sketch(s.sketch),
 		Store:           Storage(s.store),
+		Packing:         Storage(s.packing),
 		CodeAxes:        int(s.code_axes),
 		M:               int(s.M),
 		MaxM0:           int(s.max_m0),

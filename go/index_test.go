@@ -137,6 +137,33 @@ func TestVectorIsReturnedAsItIsStored(t *testing.T) {
 	}
 }
 
+// Vectors take what holds them all, until one comes that needs more; and are what they were.
+func TestVectorsTakeNoMoreThanTheyNeed(t *testing.T) {
+	const dim = 8
+	x := newIndex(t, dim, &n2.Options{Metric: n2.L2}, nil)
+	var all []float32
+	for _, c := range []struct {
+		last    float32
+		packing n2.Storage
+		bytes   uint64 // of a vector
+	}{{255, n2.StoreSQ8, 16}, {0.5, n2.StoreFloat16, 16}, {0.1, n2.StoreFloat32, 32}, {1, n2.StoreFloat32, 32}} {
+		v := []float32{1, 2, 3, 4, 5, 6, 7, c.last}
+		all = append(all, v...)
+		_, err := x.Add(v)
+		must(t, err)
+		must(t, x.Build(t.Context(), nil))
+		s := x.Stats()
+		if s.Store != n2.StoreFloat32 || s.Packing != c.packing || s.VectorBytes != c.bytes*uint64(s.Nodes) {
+			t.Errorf("after %v: store %d, packing %d, %d bytes", c.last, s.Store, s.Packing, s.VectorBytes)
+		}
+		for id := range x.Len() {
+			if got, err := x.Vector(uint32(id), nil); err != nil || !slices.Equal(got, all[id*dim:][:dim]) {
+				t.Errorf("vector %d is %v (%v)", id, got, err)
+			}
+		}
+	}
+}
+
 func TestVectorUsesTheMemoryItIsGiven(t *testing.T) {
 	x := newIndex(t, 2, nil, []float32{1, 2})
 	for _, dst := range [][]float32{make([]float32, 2), make([]float32, 5), make([]float32, 0, 2)} {

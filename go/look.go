@@ -40,6 +40,9 @@ type Stats struct {
 	// EntryID is the id of the vector at which searches start, meaningful if there are levels.
 	EntryID uint32
 
+	// Packing is in how much memory vectors are kept as Store says: see [Storage].
+	Packing Storage
+
 	VectorBytes  uint64 // address space in use for vectors, whether memory or a mapped file
 	CodeBytes    uint64 // for codes, and the map that makes them
 	SketchBytes  uint64 // for sketches of links; 0 without them

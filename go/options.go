@@ -104,6 +104,13 @@ const (
 
 // A Storage says what an index keeps of the vectors. Each is rounded when it is added, and is what it
 // was rounded to from then on: searches give the distances of these, exactly.
+//
+// Where less memory holds all vectors as they are, they take no more: a byte a coordinate, and 8
+// bytes, where all coordinates of a vector are whole numbers from 0 to 255, or from -128 to 127
+// (pixels, SIFT, what was quantised before); 2 bytes where all are floats of 16 bits. The first vector
+// that needs more makes all take more, once and for good: a second for a million vectors of 100
+// dimensions, during which searches go on and changes wait; it waits for the batch of a build that
+// runs, and for a save to a slow writer. [Stats] tells how they are packed.
 type Storage int32
 
 const (
@@ -113,7 +120,8 @@ const (
 	// in size are refused with [ErrMagnitude].
 	StoreFloat16 Storage = 2
 	// StoreSQ8 keeps 1 byte a coordinate: the nearest of 256 values at equal steps from the least to
-	// the largest coordinate of the vector, and 8 bytes for these.
+	// the largest coordinate of the vector, and 8 bytes for these; whole numbers as above are kept as
+	// they are.
 	StoreSQ8 Storage = 3
 )
 

@@ -37,6 +37,7 @@ struct trial {
     bool changed;   /* every third of the N is deleted, every third replaced by its neighbour */
     bool goes_on;   /* a failure leaves what was done so far */
     bool read_only; /* one scene serves for all faults */
+    bool whole;     /* the vectors are whole numbers, which bytes hold */
     int keys;
 };
 
@@ -58,7 +59,7 @@ static bool scene_make(struct scene *scene, const struct trial *trial)
     scene->options.ef_construction = 20;
     scene->options.merging = trial->merging;
     scene->options.keys = trial->keys;
-    scene->vectors = data_make(&rng, N + MORE, DIM, DATA_NORMAL, 10);
+    scene->vectors = data_make(&rng, N + MORE, DIM, trial->whole ? DATA_GRID : DATA_NORMAL, 10);
     scene->index = index_make(&scene->options, DIM, scene->vectors, N, trial->build ? 2 : -1);
     scene->path = temp_path("fault");
     if (!scene->index)
@@ -194,6 +195,31 @@ static int act_add_much(struct scene *scene)
     CHECK(first == (status ? 12345 : N));
     free(vectors);
     return status;
+}
+
+/* The first vectors that bytes do not hold. */
+static int act_widen(struct scene *scene)
+{
+    float vectors[2][DIM] = {{1}, {0.1f}}, out[DIM];
+    struct n2_stats stats = {.size = sizeof stats};
+    int status = n2_add(scene->index, vectors[0], 2, NULL);
+    CHECK_STATUS(0, n2_get_stats(scene->index, &stats));
+    CHECK(stats.n_vectors == (status ? N : N + 2) && (status || stats.packing == N2_STORE_FLOAT32));
+    for (uint32_t id = 0; id < N; id++) {
+        CHECK_STATUS(0, n2_vector(scene->index, id, out));
+        CHECK(!memcmp(out, scene->vectors + id * DIM, sizeof out));
+    }
+    return status;
+}
+
+static void test_widen(void)
+{
+    each_fault((struct trial){.act = act_widen,
+                              .metric = N2_L2,
+                              .merging = N2_MERGE_SKIP,
+                              .build = true,
+                              .goes_on = true, /* it may be wider, with the same vectors */
+                              .whole = true});
 }
 
 static void test_add(void)
@@ -503,6 +529,6 @@ static const struct test_case cases[] = {
     {"put", test_put},       {"build", test_build},     {"link", test_link},
     {"update", test_update}, {"compact", test_compact}, {"search", test_search},
     {"cursor", test_cursor}, {"save", test_save},       {"load", test_load},
-    {"stream", test_stream}, {"verify", test_verify},
+    {"stream", test_stream}, {"verify", test_verify},   {"widen", test_widen},
 };
 TEST_MAIN(cases)

@@ -144,6 +144,18 @@ static struct n2_stats stats_of(struct n2_index *index)
     return stats;
 }
 
+/* Has the index keep floats, whatever less would hold what is in it. */
+static void make_wide(struct n2_index *index, size_t dim)
+{
+    float *vector = must_alloc(dim, sizeof *vector);
+    uint32_t id;
+    vector[0] = 0.1f;
+    CHECK_STATUS(0, n2_add(index, vector, 1, &id));
+    CHECK_STATUS(0, n2_delete(index, id));
+    CHECK(stats_of(index).packing == N2_STORE_FLOAT32);
+    free(vector);
+}
+
 /* Searches of `index` give what is right for `floats`, which holds the same vectors. */
 static void check_searches(struct n2_index *index, struct n2_index *floats, int metric, size_t dim,
                            const float *queries, size_t n_queries, size_t n)
@@ -198,6 +210,7 @@ static void check_index(int metric, int storage, int navigation, size_t dim, uin
     options.store = N2_STORE_FLOAT32;
     struct n2_index *floats = index_make(&options, dim, rounded, n, 2);
     REQUIRE(floats != NULL);
+    make_wide(floats, dim);
     struct n2_stats stats = stats_of(index), of_floats = stats_of(floats);
     size_t extra = metric == N2_L2 ? 0 : sizeof(float);
     CHECK(stats.store == storage && of_floats.store == N2_STORE_FLOAT32 &&

@@ -685,6 +685,69 @@ static void test_moving(void)
     n2_free(index);
 }
 
+/* Vectors of whole numbers, all different, which bytes hold. */
+static void whole_of(uint32_t name, float *out)
+{
+    for (size_t i = 0; i < DIM; i++)
+        out[i] = (float)((name >> 4 * (i % 4) & 15) + i);
+}
+
+/* Each is found, and is what it was. */
+static void *find_whole(void *argument)
+{
+    struct worker *worker = argument;
+    for (size_t round = 0; round < worker->rounds; round++) {
+        uint32_t id = (uint32_t)round % 100;
+        struct n2_neighbor out;
+        float query[DIM], vector[DIM];
+        size_t n = 0;
+        whole_of(id, query);
+        size_t way = worker->number % 3;
+        CHECK_STATUS(0, way == 0   ? n2_search(worker->index, query, 1, NULL, &out, &n)
+                        : way == 1 ? n2_search_exact(worker->index, query, 1, 1, &out, &n)
+                                   : n2_search_id(worker->index, id, 1, NULL, &out, &n));
+        CHECK(n == 1 && out.id == id && out.distance == 0);
+        CHECK_STATUS(0, n2_vector(worker->index, id, vector));
+        CHECK(!memcmp(vector, query, sizeof vector));
+    }
+    return NULL;
+}
+
+/* An index that widens twice while it is searched and built. */
+static void test_widening(void)
+{
+    enum { SEARCHERS = 3, WHOLE = 100, MORE = 30 };
+    for (size_t round = 0; round < test_scale(40, 5); round++) {
+        pthread_t threads[SEARCHERS], builder;
+        struct worker workers[SEARCHERS];
+        float vectors[WHOLE * DIM];
+        for (uint32_t i = 0; i < WHOLE; i++)
+            whole_of(i, vectors + i * DIM);
+        struct n2_options options = options_of(N2_L2);
+        struct n2_index *index = index_make(&options, DIM, vectors, WHOLE, 1);
+        REQUIRE(index != NULL);
+        for (size_t i = 0; i < SEARCHERS; i++) {
+            workers[i] = (struct worker){.index = index, .number = i, .rounds = 500};
+            REQUIRE(!pthread_create(&threads[i], NULL, find_whole, &workers[i]));
+        }
+        REQUIRE(!pthread_create(&builder, NULL, add_and_build, index));
+        for (uint32_t i = 0; i < MORE; i++) {
+            float vector[DIM], out[DIM];
+            uint32_t id = 0;
+            whole_of(1000 + i, vector);
+            vector[0] += i < MORE / 3 ? 0 : i < MORE / 2 ? 0.5f : 0.1f;
+            CHECK_STATUS(0, n2_add(index, vector, 1, &id));
+            CHECK_STATUS(0, n2_vector(index, id, out));
+            CHECK(!memcmp(out, vector, sizeof vector));
+        }
+        for (size_t i = 0; i < SEARCHERS; i++)
+            pthread_join(threads[i], NULL);
+        pthread_join(builder, NULL);
+        CHECK_SOUND(index);
+        n2_free(index);
+    }
+}
+
 static const struct test_case cases[] = {
     {"all_at_once", test_all_at_once},
     {"changes", test_changes},
@@ -695,5 +758,6 @@ static const struct test_case cases[] = {
     {"mutual", test_mutual},
     {"shrinking", test_shrinking},
     {"moving", test_moving},
+    {"widening", test_widening},
 };
 TEST_MAIN(cases)
