@@ -189,7 +189,12 @@ int n2_update(struct n2_index *index, uint32_t id, const float *vector)
     int status = n2_index_enter(index);
     if (status)
         return status;
-    status = n2_change_begin(index, vector, (struct n2_room){.n_nodes = 1});
+    uint32_t node; /* looked for before room is made for what may not come */
+    pthread_mutex_lock(&index->add);
+    status = find(index, id, &node);
+    pthread_mutex_unlock(&index->add);
+    if (!status)
+        status = n2_change_begin(index, vector, (struct n2_room){.n_nodes = 1});
     if (!status) {
         status = n2_change_update(index, id, vector);
         pthread_mutex_unlock(&index->add);

@@ -374,6 +374,8 @@ static void test_calls(void)
         REQUIRE(CHECK_STATUS(0, n2_create(&index, 3, &options)));
         CHECK_STATUS(0, n2_add(index, whole, 1, &id));
         CHECK(packing(index) == N2_STORE_SQ8);
+        CHECK_STATUS(N2_ERR_NOT_FOUND, n2_update(index, id + 1, fine));
+        CHECK(packing(index) == N2_STORE_SQ8);
         CHECK_STATUS(0, n2_update(index, id, half));
         CHECK(packing(index) == (store == N2_STORE_SQ8 ? N2_STORE_SQ8 : N2_STORE_FLOAT16));
         CHECK_STATUS(0, n2_update(index, id, fine));

@@ -16,6 +16,7 @@ const (
 	grid           // of few values, so that many distances are equal
 	clusters       // far apart
 	alike          // all the same, but for their length
+	pixels         // bytes, but for few vectors that need 16 bits, or all of a float's
 	shapes
 )
 
@@ -48,7 +49,7 @@ func newSource(t *rapid.T, dim int, zero bool) *source {
 // fresh appends a vector that is not from the pool.
 func (s *source) fresh(r *rand.Rand, to []float32) []float32 {
 	from := len(to)
-	center, length := r.IntN(5), float32(1+r.IntN(4))
+	center, length, rare := r.IntN(5), float32(1+r.IntN(4)), r.IntN(200)
 	any := false
 	for j := range s.dim {
 		var x float32
@@ -64,6 +65,11 @@ func (s *source) fresh(r *rand.Rand, to []float32) []float32 {
 			}
 		case alike:
 			x = length
+		case pixels:
+			x = float32(r.IntN(256))
+			if j == center%s.dim && rare < 2 {
+				x += []float32{0.5, 0.1}[rare]
+			}
 		}
 		any = any || x != 0
 		to = append(to, x*s.scale)
