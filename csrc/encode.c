@@ -55,19 +55,22 @@ static bool is_coarse(const struct n2_training *t, const struct n2_space *space,
 {
     uint32_t sample[AMONG], squares[AMONG];
     size_t m = n2_min(n, AMONG), n_queries = n2_min(m, QUERIES), n_coarse = 0;
+    float least = N2_TRAIN_FINE * N2_TRAIN_FINE;
+    if (space->short_codes)
+        least += n2_space_noise(space);
     for (size_t i = 0; i < m; i++)
         sample[i] = nodes ? nodes[i * n / m] : (uint32_t)(i * n / m);
     for (size_t q = 0; q < n_queries && m > NEAREST; q++) {
         uint32_t self = sample[q * m / n_queries];
         uint64_t words[NEAREST + 1];
         struct n2_heap heap = {words, 0, NEAREST + 1};
-        t->kernels->code(n2_space_code(space, self), space->codes.base, space->codes.stride, sample,
-                         m, squares);
+        struct n2_probe probe;
+        n2_space_probe_node(space, self, t->buffers[0], &probe);
+        n2_space_keys(space, t->kernels, &probe, sample, m, squares);
         for (size_t i = 0; i < m; i++)
             n2_heap_push(&heap, (uint64_t)squares[i] << 32 | sample[i]);
         uint32_t tenth = (uint32_t)heap.words[0];
-        n_coarse += heap.words[0] >> 32 < N2_TRAIN_FINE * N2_TRAIN_FINE &&
-                    !n2_store_equal(t->store, self, tenth);
+        n_coarse += (float)(heap.words[0] >> 32) < least && !n2_store_equal(t->store, self, tenth);
     }
     return n_coarse > n_queries / N2_TRAIN_COARSE;
 }

@@ -60,7 +60,7 @@ static void section_shape(const struct n2_header *h, int section, uint64_t *rows
         [N2_SECTION_MEANS] = {h->n_axes ? h->dim : 0, 4},
         [N2_SECTION_AXES] = {h->n_axes, n2_space_width(h->dim)},
         [N2_SECTION_SCALES] = {h->n_axes, 4},
-        [N2_SECTION_CODES] = {h->n_axes ? h->n_rows : 0, n2_space_code_bytes(h->n_axes)},
+        [N2_SECTION_CODES] = {h->n_axes ? h->n_rows : 0, n2_code_bytes(h->n_axes, h->short_codes)},
         [N2_SECTION_SKETCHES] = {h->sketched ? h->n_rows : 0,
                                  h->sketched ? n2_sketch_bytes(h->n_axes, h->M0) : 0},
         [N2_SECTION_KEYS] = {h->keys == N2_KEYS_NONE ? 0 : h->n_ids, 8},
@@ -129,6 +129,7 @@ void n2_format_header(struct n2_index *index, struct n2_header *h)
         .settled = graph->settled,
         .n_axes = (uint32_t)index->space.n_axes,
         .n_trained = index->space.n_trained,
+        .short_codes = index->space.short_codes,
         .unit = index->space.unit,
         .shrink = index->space.shrink,
         .scale = index->space.scale,
@@ -167,7 +168,7 @@ static bool parameters_hold(const struct n2_header *h)
     struct n2_options options;
     n2_format_options(h, &options);
     return h->dim >= 1 && h->dim <= N2_MAX_DIM && n2_index_options_hold(&options) &&
-           h->packing >= h->store && h->packing <= N2_STORE_SQ8 && h->unused == 0;
+           h->packing >= h->store && h->packing <= N2_STORE_SQ8;
 }
 
 static bool counts_hold(const struct n2_header *h)
@@ -198,7 +199,8 @@ static bool keys_hold(const struct n2_header *h)
 /* Whether what is said of codes can be. */
 static bool space_holds(const struct n2_header *h)
 {
-    if (!(h->growth >= 0) || !isfinite(h->growth) || h->sketched > (h->n_axes > 0))
+    if (!(h->growth >= 0) || !isfinite(h->growth) || h->sketched > (h->n_axes > 0) ||
+        h->short_codes > (h->n_axes > 0 && h->metric != N2_DOT))
         return false;
     if (h->n_axes == 0)
         return h->unit == 0 && h->shrink == 0 && h->scale == 0;

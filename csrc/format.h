@@ -70,10 +70,10 @@ struct n2_header {
     struct n2_tuning tuning;
     uint64_t n_key_bytes, n_key_slots, n_key_used; /* of struct n2_keys */
     struct n2_section sections[N2_N_SECTIONS];
-    uint32_t n_changed; /* of struct n2_graph */
-    int32_t packing;    /* enum n2_storage: how vectors are packed */
-    uint32_t unused;    /* 0 */
-    uint32_t crc;       /* CRC-32C of all bytes before */
+    uint32_t n_changed;   /* of struct n2_graph */
+    int32_t packing;      /* enum n2_storage: how vectors are packed */
+    uint32_t short_codes; /* 1: codes are short */
+    uint32_t crc;         /* CRC-32C of all bytes before */
 };
 
 struct n2_trailer {

@@ -12,6 +12,7 @@
 #ifndef N2_KERNELS_H
 #define N2_KERNELS_H
 
+#include "code.h"
 #include "pack.h"
 
 #define N2_LANES 32
@@ -48,14 +49,8 @@ N2_INLINE void n2_four_rows(const void *rows, size_t bytes, const uint32_t *node
         x[r] = (const unsigned char *)rows + nodes[n2_min(r, n - 1)] * bytes;
 }
 
-/* Codes hold N2_CODE_UNIT bytes or a multiple of it, each 0..N2_CODE_MAX: differences fit a signed
- * byte, and the sum of two squares a signed 16-bit word, which is what AVX2 multiplies fastest. */
-#define N2_CODE_UNIT 64
-#define N2_CODE_MAX 127
-#define N2_MAX_AXES 512 /* bytes of a code at most */
-
 /* out[i] = sum of squared differences of code[bytes] to the code at codes + nodes[i] * bytes, for
- * i < n. */
+ * i < n: whole codes (code.h); or lanes[2 * bytes] to the lanes of short ones. */
 typedef void n2_code_distances_fn(const uint8_t *code, const uint8_t *codes, size_t bytes,
                                   const uint32_t *nodes, size_t n, uint32_t *out);
 
@@ -114,7 +109,7 @@ struct n2_kernels {
     n2_distances_fn *dot; /* sum of q_i x_i */
     n2_packed_distances_fn *half_l2, *half_dot, *byte_l2, *byte_dot;
     n2_whole_distances_fn *whole_l2;
-    n2_code_distances_fn *code; /* whole numbers: exact, the same on all processors */
+    n2_code_distances_fn *code, *short_code; /* whole numbers: the same on all processors */
     n2_weigh_fn *weigh;
     n2_quantise_fn *quantise;
     n2_project_fn *project;

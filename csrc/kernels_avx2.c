@@ -234,6 +234,57 @@ AVX2 static void code_rows(const uint8_t *code, const uint8_t *codes, size_t byt
     rows_by_length(true, code, codes, bytes, nodes, n, out);
 }
 
+/* 0x40 in each of 32 bytes whose bit is set. */
+AVX2_INLINE __m256i fifths_of(uint32_t bits)
+{
+    const __m256i from =
+        _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+    const __m256i places = _mm256_set1_epi64x((int64_t)0x8040201008040201);
+    __m256i each = _mm256_shuffle_epi8(_mm256_set1_epi32((int32_t)bits), from);
+    __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(each, places), places);
+    return _mm256_and_si256(set, _mm256_set1_epi8(0x40));
+}
+
+/* sum + the squared differences of 32 lanes, of whose numbers `four` holds four bits. */
+AVX2_INLINE __m256i short_step(__m256i sum, __m256i lanes, __m256i four, uint32_t fifths)
+{
+    return code_step(true, sum, lanes, _mm256_or_si256(four, fifths_of(fifths)));
+}
+
+/* sum + the squared differences of a unit. */
+AVX2_INLINE __m256i unit_step(__m256i sum, const uint8_t *lanes, const uint8_t *unit)
+{
+    static const uint8_t in_use[N2_CODE_UNIT] = {[0 ... N2_SHORT_HALF - 1] = 0x3c};
+    const uint64_t all = (UINT64_C(1) << N2_SHORT_HALF) - 1;
+    uint64_t low = n2_code_fifth(unit, false) & all, high = n2_code_fifth(unit, true) & all;
+    __m256i m0 = load(in_use), m1 = load(in_use + 32), x0 = load(unit), x1 = load(unit + 32);
+    sum =
+        short_step(sum, load(lanes), _mm256_and_si256(_mm256_slli_epi16(x0, 2), m0), (uint32_t)low);
+    sum = short_step(sum, load(lanes + 32), _mm256_and_si256(_mm256_slli_epi16(x1, 2), m1),
+                     (uint32_t)(low >> 32));
+    sum = short_step(sum, load(lanes + 64), _mm256_and_si256(_mm256_srli_epi16(x0, 2), m0),
+                     (uint32_t)high);
+    return short_step(sum, load(lanes + 96), _mm256_and_si256(_mm256_srli_epi16(x1, 2), m1),
+                      (uint32_t)(high >> 32));
+}
+
+AVX2 static void short_code_rows(const uint8_t *lanes, const uint8_t *codes, size_t bytes,
+                                 const uint32_t *nodes, size_t n, uint32_t *out)
+{
+    for (size_t i = 0; i < n; i += 4) {
+        const void *x[4];
+        n2_four_rows(codes, bytes, nodes + i, n2_min(n - i, 4), x);
+        __m256i sum[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
+                          _mm256_setzero_si256()};
+        for (size_t j = 0; j < bytes; j += N2_CODE_UNIT)
+            for (size_t r = 0; r < 4; r++)
+                sum[r] = unit_step(sum[r], lanes + 2 * j, (const uint8_t *)x[r] + j);
+        uint32_t four[4];
+        _mm_storeu_si128((__m128i *)(void *)four, fold_words(sum[0], sum[1], sum[2], sum[3]));
+        memcpy(out + i, four, n2_min(n - i, 4) * sizeof(*four));
+    }
+}
+
 AVX2 static void weigh_rows(const int8_t *weights, const uint8_t *codes, size_t bytes,
                             const uint32_t *nodes, size_t n, int32_t *out)
 {
@@ -362,8 +413,9 @@ N2_RACY AVX2 static uint32_t sketch(const uint8_t *table, const struct n2_group 
 }
 
 const struct n2_kernels n2_kernels_avx2 = {
-    "avx2",        l2_rows,   dot_rows,   half_l2_rows, half_dot_rows, byte_l2_rows, byte_dot_rows,
-    whole_l2_rows, code_rows, weigh_rows, quantise,     project,       residual,     sketch};
+    "avx2",       l2_rows,       dot_rows,      half_l2_rows, half_dot_rows,
+    byte_l2_rows, byte_dot_rows, whole_l2_rows, code_rows,    short_code_rows,
+    weigh_rows,   quantise,      project,       residual,     sketch};
 #else
 typedef int n2_kernels_avx2_unused; /* a translation unit holds at least one declaration */
 #endif

@@ -223,6 +223,38 @@ AVX512 static void code_rows(const uint8_t *code, const uint8_t *codes, size_t b
     rows_by_length(true, code, codes, bytes, nodes, n, out);
 }
 
+AVX512_INLINE __mmask64 fifth_of(const uint8_t *unit, bool upper)
+{
+    return n2_code_fifth(unit, upper) & ((UINT64_C(1) << N2_SHORT_HALF) - 1);
+}
+
+AVX512 static void short_code_rows(const uint8_t *lanes, const uint8_t *codes, size_t bytes,
+                                   const uint32_t *nodes, size_t n, uint32_t *out)
+{
+    const __m512i top = _mm512_set1_epi8(0x40);
+    const __m512i in_use =
+        _mm512_maskz_set1_epi8((UINT64_C(1) << N2_SHORT_HALF) - 1, 0x3c); /* the other bits */
+    for (size_t i = 0; i < n; i += 4) {
+        const void *x[4];
+        n2_four_rows(codes, bytes, nodes + i, n2_min(n - i, 4), x);
+        __m512i sum[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(),
+                          _mm512_setzero_si512()};
+        for (size_t j = 0; j < bytes; j += N2_CODE_UNIT) {
+            __m512i q0 = load(lanes + 2 * j), q1 = load(lanes + 2 * j + N2_CODE_UNIT);
+            for (size_t r = 0; r < 4; r++) {
+                const uint8_t *unit = (const uint8_t *)x[r] + j;
+                __m512i halves = load(unit);
+                __m512i low = _mm512_and_si512(_mm512_slli_epi16(halves, 2), in_use);
+                __m512i high = _mm512_and_si512(_mm512_srli_epi16(halves, 2), in_use);
+                low = _mm512_mask_add_epi8(low, fifth_of(unit, false), low, top);
+                high = _mm512_mask_add_epi8(high, fifth_of(unit, true), high, top);
+                sum[r] = code_step(true, code_step(true, sum[r], q0, low), q1, high);
+            }
+        }
+        store_words(out + i, fold_words(sum), n - i);
+    }
+}
+
 AVX512 static void weigh_rows(const int8_t *weights, const uint8_t *codes, size_t bytes,
                               const uint32_t *nodes, size_t n, int32_t *out)
 {
@@ -335,8 +367,9 @@ N2_RACY AVX512 static uint32_t sketch(const uint8_t *table, const struct n2_grou
 }
 
 const struct n2_kernels n2_kernels_avx512 = {
-    "avx512",      l2_rows,   dot_rows,   half_l2_rows, half_dot_rows, byte_l2_rows, byte_dot_rows,
-    whole_l2_rows, code_rows, weigh_rows, quantise,     project,       residual,     sketch};
+    "avx512",     l2_rows,       dot_rows,      half_l2_rows, half_dot_rows,
+    byte_l2_rows, byte_dot_rows, whole_l2_rows, code_rows,    short_code_rows,
+    weigh_rows,   quantise,      project,       residual,     sketch};
 #else
 typedef int n2_kernels_avx512_unused; /* a translation unit holds at least one declaration */
 #endif

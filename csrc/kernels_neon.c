@@ -144,6 +144,48 @@ static void code_rows(const uint8_t *code, const uint8_t *codes, size_t bytes,
         out[i] = code_distance(code, codes + (size_t)nodes[i] * bytes, bytes);
 }
 
+/* 0x40 in each of 16 bytes whose bit is set. */
+static uint8x16_t fifths_of(uint16_t bits)
+{
+    static const uint8_t all_places[16] = {1, 2, 4, 8, 16, 32, 64, 128,
+                                           1, 2, 4, 8, 16, 32, 64, 128};
+    uint8x16_t each = vcombine_u8(vdup_n_u8((uint8_t)bits), vdup_n_u8((uint8_t)(bits >> 8)));
+    return vandq_u8(vtstq_u8(each, vld1q_u8(all_places)), vdupq_n_u8(0x40));
+}
+
+/* The sum of squared differences of a unit. */
+static uint32x4_t unit_distance(uint32x4_t sum, const uint8_t *lanes, const uint8_t *unit)
+{
+    static const uint8_t in_use[N2_CODE_UNIT] = {[0 ... N2_SHORT_HALF - 1] = 0x3c};
+    const uint64_t all = (UINT64_C(1) << N2_SHORT_HALF) - 1;
+    for (size_t half = 0; half < 2; half++) {
+        uint64_t fifths = n2_code_fifth(unit, half) & all;
+        for (size_t i = 0; i < N2_CODE_UNIT; i += 16) {
+            uint8x16_t x = vld1q_u8(unit + i);
+            x = vandq_u8(half ? vshrq_n_u8(x, 2) : vshlq_n_u8(x, 2), vld1q_u8(in_use + i));
+            x = vorrq_u8(x, fifths_of((uint16_t)(fifths >> i)));
+            int8x16_t q = vreinterpretq_s8_u8(vld1q_u8(lanes + half * N2_CODE_UNIT + i));
+            int8x16_t d = vsubq_s8(q, vreinterpretq_s8_u8(x));
+            int16x8_t squares = vmull_s8(vget_low_s8(d), vget_low_s8(d)); /* two fit: 2 * 126^2 */
+            squares = vmlal_s8(squares, vget_high_s8(d), vget_high_s8(d));
+            sum = vpadalq_u16(sum, vreinterpretq_u16_s16(squares));
+        }
+    }
+    return sum;
+}
+
+static void short_code_rows(const uint8_t *lanes, const uint8_t *codes, size_t bytes,
+                            const uint32_t *nodes, size_t n, uint32_t *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        const uint8_t *code = codes + (size_t)nodes[i] * bytes;
+        uint32x4_t sum = vdupq_n_u32(0);
+        for (size_t j = 0; j < bytes; j += N2_CODE_UNIT)
+            sum = unit_distance(sum, lanes + 2 * j, code + j);
+        out[i] = vaddvq_u32(sum);
+    }
+}
+
 static int32_t weigh(const int8_t *weights, const uint8_t *code, size_t bytes)
 {
     int32x4_t sum = vdupq_n_s32(0);
@@ -245,8 +287,9 @@ N2_RACY static uint32_t sketch(const uint8_t *table, const struct n2_group *grou
 }
 
 const struct n2_kernels n2_kernels_neon = {
-    "neon",        l2_rows,   dot_rows,   half_l2_rows, half_dot_rows, byte_l2_rows, byte_dot_rows,
-    whole_l2_rows, code_rows, weigh_rows, quantise,     project,       residual,     sketch};
+    "neon",       l2_rows,       dot_rows,      half_l2_rows, half_dot_rows,
+    byte_l2_rows, byte_dot_rows, whole_l2_rows, code_rows,    short_code_rows,
+    weigh_rows,   quantise,      project,       residual,     sketch};
 #else
 typedef int n2_kernels_neon_unused; /* a translation unit holds at least one declaration */
 #endif

@@ -113,6 +113,21 @@ static void code_rows(const uint8_t *code, const uint8_t *codes, size_t bytes,
     }
 }
 
+static void short_code_rows(const uint8_t *lanes, const uint8_t *codes, size_t bytes,
+                            const uint32_t *nodes, size_t n, uint32_t *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint8_t others[N2_MAX_LANES];
+        uint32_t sum = 0;
+        n2_code_lanes(codes + (size_t)nodes[i] * bytes, bytes, others);
+        for (size_t j = 0; j < 2 * bytes; j++) {
+            int32_t d = (int8_t)lanes[j] - others[j];
+            sum += (uint32_t)(d * d);
+        }
+        out[i] = sum;
+    }
+}
+
 static void weigh_rows(const int8_t *weights, const uint8_t *codes, size_t bytes,
                        const uint32_t *nodes, size_t n, int32_t *out)
 {
@@ -171,5 +186,6 @@ N2_RACY static uint32_t sketch(const uint8_t *table, const struct n2_group *grou
 }
 
 const struct n2_kernels n2_kernels_scalar = {
-    "scalar",      l2_rows,   dot_rows,   half_l2_rows, half_dot_rows, byte_l2_rows, byte_dot_rows,
-    whole_l2_rows, code_rows, weigh_rows, quantise,     project,       residual,     sketch};
+    "scalar",     l2_rows,       dot_rows,      half_l2_rows, half_dot_rows,
+    byte_l2_rows, byte_dot_rows, whole_l2_rows, code_rows,    short_code_rows,
+    weigh_rows,   quantise,      project,       residual,     sketch};

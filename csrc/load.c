@@ -40,7 +40,8 @@ static int make_space(struct n2_space *space, const struct n2_header *h, size_t 
 {
     if (h->n_axes) {
         size_t sketch_bytes = h->sketched ? n2_sketch_bytes(h->n_axes, h->M0) : 0;
-        int status = n2_space_init(space, h->dim, h->n_axes, sketch_bytes, h->n_nodes, n_reserved);
+        int status = n2_space_init(space, h->dim, h->n_axes, h->short_codes, sketch_bytes,
+                                   h->n_nodes, n_reserved);
         if (status)
             return status;
         space->of_products = h->metric == N2_DOT;

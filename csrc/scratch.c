@@ -16,7 +16,7 @@ static struct n2_scratch *make(size_t dim)
     s->centre = n2_alloc(n2_space_floats(dim), sizeof(float));
     s->whole = n2_alloc(1, dim);
     s->encoding = n2_alloc(1, n2_space_buffer_bytes(dim));
-    s->code = n2_alloc(1, N2_MAX_AXES);
+    s->code = n2_alloc(1, N2_MAX_LANES);
     s->ask = n2_alloc(1, sizeof(*s->ask));
     s->lengths = n2_alloc(N2_MAX_DEGREE, sizeof(float));
     s->nodes = n2_alloc(N2_MAX_DEGREE, sizeof(uint32_t));
@@ -28,7 +28,7 @@ static struct n2_scratch *make(size_t dim)
         return NULL;
     }
     s->n_bytes = sizeof(*s) + 2 * n2_space_floats(dim) * sizeof(float) + dim +
-                 n2_space_buffer_bytes(dim) + N2_MAX_AXES + sizeof(*s->ask) +
+                 n2_space_buffer_bytes(dim) + N2_MAX_LANES + sizeof(*s->ask) +
                  (3 * N2_MAX_DEGREE + N2_VISITED_REMEMBERED) * sizeof(uint32_t);
     return s;
 }

@@ -21,7 +21,7 @@ struct n2_scratch {
     float *query, *centre;       /* [n2_space_floats] each, for two probes */
     uint8_t *whole;              /* [dim] the query's numbers, if they are whole */
     void *encoding;              /* n2_space_buffer_bytes */
-    uint8_t *code;               /* [N2_MAX_AXES] of the query, or its weights */
+    uint8_t *code;               /* [N2_MAX_LANES] of the query, or its weights */
     float *lengths;              /* [N2_MAX_DEGREE] of nodes selected */
     uint32_t *nodes, *keys;      /* [N2_MAX_DEGREE] each, what one step measures */
     struct n2_sketch_query *ask; /* of the query */

@@ -20,13 +20,15 @@ static void put_bits(struct n2_group *group, size_t n_books, size_t place, const
 void n2_sketch_link(const struct n2_space *space, const struct n2_kernels *kernels, uint32_t node,
                     size_t place, uint32_t link, void *sketch)
 {
-    const uint8_t *from = n2_space_code(space, node), *to = n2_space_code(space, link);
+    uint8_t from[N2_MAX_AXES], to[N2_MAX_AXES];
     size_t at = place / N2_GROUP * n2_sketch_group_bytes(space->n_axes);
     struct n2_group *group = (void *)((unsigned char *)sketch + at);
     struct n2_residual r;
-    kernels->residual(from, to, space->codes.stride, &r);
+    n2_code_unpack(n2_space_code(space, node), space->n_axes, space->short_codes, from);
+    n2_code_unpack(n2_space_code(space, link), space->n_axes, space->short_codes, to);
+    kernels->residual(from, to, n2_round_up(space->n_axes, N2_CODE_UNIT), &r);
     int32_t sum = 0;
-    for (size_t i = 0; i < space->codes.stride; i++)
+    for (size_t i = 0; i < space->n_axes; i++)
         sum += from[i];
     /* The sum of s_i (from_i - MIDDLE), with s_i = 1 where the bit is set, else -1. */
     int32_t along =
@@ -64,6 +66,12 @@ static int32_t fill_book(const int32_t x[4], uint8_t *book)
     return least;
 }
 
+/* One number of a query. */
+static int32_t number_of(const struct n2_space *space, const struct n2_probe *probe, size_t axis)
+{
+    return space->short_codes ? (int8_t)probe->code[n2_code_lane(axis)] + 2 : probe->code[axis];
+}
+
 void n2_sketch_ask(const struct n2_space *space, const struct n2_probe *probe,
                    struct n2_sketch_query *query)
 {
@@ -76,7 +84,7 @@ void n2_sketch_ask(const struct n2_space *space, const struct n2_probe *probe,
             size_t axis = 4 * m + i;
             x[i] = axis >= space->n_axes ? 0
                    : space->of_products  ? probe->weights[axis] / 2
-                                         : probe->code[axis] - MIDDLE;
+                                         : number_of(space, probe, axis) - MIDDLE;
             sum += x[i];
             squares += x[i] * x[i];
         }

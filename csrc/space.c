@@ -5,12 +5,13 @@
 
 #include <math.h>
 
-int n2_space_init(struct n2_space *space, size_t dim, size_t n_axes, size_t sketch_bytes,
-                  size_t n_nodes, size_t n_reserved)
+int n2_space_init(struct n2_space *space, size_t dim, size_t n_axes, bool short_codes,
+                  size_t sketch_bytes, size_t n_nodes, size_t n_reserved)
 {
     memset(space, 0, sizeof(*space));
     space->dim = dim;
     space->n_axes = n_axes;
+    space->short_codes = short_codes;
     int status = n2_column_reserve(&space->means, sizeof(float), dim, dim);
     if (!status)
         status = n2_column_commit(&space->means, dim);
@@ -23,7 +24,8 @@ int n2_space_init(struct n2_space *space, size_t dim, size_t n_axes, size_t sket
     if (!status)
         status = n2_column_commit(&space->scales, n_axes);
     if (!status)
-        status = n2_column_reserve(&space->codes, n2_space_code_bytes(n_axes), n_reserved, n_nodes);
+        status = n2_column_reserve(&space->codes, n2_code_bytes(n_axes, short_codes), n_reserved,
+                                   n_nodes);
     if (!status && sketch_bytes)
         status = n2_column_reserve(&space->sketches, sketch_bytes, n_reserved, n_nodes);
     if (status)
@@ -58,8 +60,10 @@ static void project(const struct n2_space *space, const struct n2_kernels *kerne
         out[i] = (float)products[i] * scales[i];
 }
 
+/* The numbers of a code; what five bits stand for if it is to be short. */
 static size_t encode(const struct n2_space *space, const struct n2_kernels *kernels,
-                     const float *vector, float factor, int16_t *buffer, uint8_t *code)
+                     const float *vector, float factor, bool is_short, int16_t *buffer,
+                     uint8_t *numbers)
 {
     float image[N2_MAX_AXES];
     project(space, kernels, vector, factor, buffer, image);
@@ -68,9 +72,8 @@ static size_t encode(const struct n2_space *space, const struct n2_kernels *kern
         float x = image[i] + N2_CODE_MAX / 2.0f;
         float inside = x > 0 ? x < N2_CODE_MAX ? x : N2_CODE_MAX : 0; /* NaN becomes 0 */
         n_outside += inside != x;
-        code[i] = (uint8_t)(inside + 0.5f);
+        numbers[i] = (uint8_t)(is_short ? (int32_t)(inside / 4) * 4 + 2 : (int32_t)(inside + 0.5f));
     }
-    memset(code + space->n_axes, 0, n2_space_code_bytes(space->n_axes) - space->n_axes);
     return n_outside;
 }
 
@@ -80,7 +83,22 @@ size_t n2_space_encode_node(const struct n2_space *space, const struct n2_store 
 {
     const float *vector = n2_store_vector(store, node, n2_space_floats_of(buffer, store->dim));
     float factor = store->metric == N2_ANGULAR ? n2_store_behind(store, node) : 1;
-    return encode(space, kernels, vector, factor, buffer, code);
+    uint8_t numbers[N2_MAX_AXES];
+    size_t n_outside = encode(space, kernels, vector, factor, space->short_codes, buffer, numbers);
+    n2_code_pack(numbers, space->n_axes, space->short_codes, code);
+    return n_outside;
+}
+
+void n2_space_probe_node(const struct n2_space *space, uint32_t node, float *buffer,
+                         struct n2_probe *probe)
+{
+    uint8_t *lanes = (uint8_t *)(void *)buffer;
+    const uint8_t *code = n2_space_code(space, node);
+    *probe = (struct n2_probe){.code = code};
+    if (!space->short_codes)
+        return;
+    n2_code_lanes(code, space->codes.stride, lanes);
+    probe->code = lanes;
 }
 
 static float largest_of(const float *x, size_t n)
@@ -100,7 +118,7 @@ static void weigh_query(const struct n2_space *space, const struct n2_kernels *k
     float factor = most * n2_store_reciprocal(largest_of(probe->vector, space->dim));
     project(space, kernels, probe->vector, factor, buffer, image);
     float largest = largest_of(image, space->n_axes), finer = n2_store_reciprocal(largest);
-    memset(weights, 0, n2_space_code_bytes(space->n_axes));
+    memset(weights, 0, n2_code_bytes(space->n_axes, false));
     int32_t sum = 0;
     for (size_t i = 0; i < space->n_axes; i++) {
         weights[i] = (int8_t)lrintf(image[i] * finer * N2_CODE_MAX);
@@ -137,8 +155,14 @@ size_t n2_space_encode_query(const struct n2_space *space, const struct n2_store
         weigh_query(space, kernels, probe, buffer, code);
         return 0;
     }
+    uint8_t numbers[N2_MAX_AXES];
+    size_t n_outside = encode(space, kernels, probe->vector, 1, false, buffer, numbers);
+    if (space->short_codes)
+        n2_code_spread(numbers, space->n_axes, code);
+    else
+        n2_code_pack(numbers, space->n_axes, false, code);
     probe->code = code;
-    return encode(space, kernels, probe->vector, 1, buffer, code);
+    return n_outside;
 }
 
 /* The squared distance between vectors, in units of codes, that a key of store.h stands for. */

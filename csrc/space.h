@@ -1,13 +1,13 @@
 /* space.h - what searches and builds compare while they walk: a code for each node.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A code is the image of a vector under an affine map to few dimensions, one byte of 0..127 for
- * each: the squared distance between two codes, a whole number, approximates that between the
- * vectors. The map takes a vector (of length 1 under angular), less the mean of all, to its
- * products with n_axes directions, which are about orthogonal to each other, and rounds them; in
- * whole numbers, so that a code is the same on all processors. train.h chooses the map. The nearest
- * few that are found so are ranked by the vectors themselves (search.h): so results and their
- * distances are exact.
+ * A code is the image of a vector under an affine map to few dimensions, a number of 0..127 for
+ * each, in a byte or in five bits (code.h): the squared distance between two codes, a whole number,
+ * approximates that between the vectors. The map takes a vector (of length 1 under angular), less
+ * the mean of all, to its products with n_axes directions, which are about orthogonal to each
+ * other, and rounds them; in whole numbers, so that a code is the same on all processors. train.h
+ * chooses the map. The nearest few that are found so are ranked by the vectors themselves
+ * (search.h): so results and their distances are exact.
  *
  * Under dot the map has no mean, and a query becomes weights of one signed byte for each direction:
  * the weighted sum of a code, less that of a code in the middle of its range, approximates the
@@ -28,6 +28,7 @@ struct n2_space {
     size_t dim;         /* coordinates of a direction, and of a vector */
     size_t n_axes;      /* 0: there is no space */
     bool of_products;   /* under dot */
+    bool short_codes;   /* five bits a direction; not under dot */
     uint32_t n_trained; /* nodes there were when the map was chosen, or none; 0: not yet */
     float unit;         /* the length that a difference of 1 in one byte stands for */
     float shrink;       /* what n2_space_deviation hardly ever is below, of vectors that are near */
@@ -48,7 +49,7 @@ N2_INLINE size_t n2_space_width(size_t dim)
 /* Floats that a probe may need: its vector's, or as many bytes as it has weights. */
 N2_INLINE size_t n2_space_floats(size_t dim)
 {
-    return n2_max(dim, N2_MAX_AXES / sizeof(float));
+    return n2_max(dim, N2_MAX_LANES / sizeof(float));
 }
 
 /* Room for a vector that is being encoded: its coordinates, rounded, then as floats. */
@@ -72,21 +73,15 @@ N2_INLINE float n2_space_limit(size_t dim)
  * of n_reserved if that can be had, and for sketches of that many bytes each (0: there are none).
  * Returns 0 or N2_ERR_NO_MEMORY, and *space
  * is all zero: no space. */
-int n2_space_init(struct n2_space *space, size_t dim, size_t n_axes, size_t sketch_bytes,
-                  size_t n_nodes, size_t n_reserved);
+int n2_space_init(struct n2_space *space, size_t dim, size_t n_axes, bool short_codes,
+                  size_t sketch_bytes, size_t n_nodes, size_t n_reserved);
 void n2_space_release(struct n2_space *space);
 
-/* Bytes of a code. */
-N2_INLINE size_t n2_space_code_bytes(size_t n_axes)
-{
-    return n2_round_up(n_axes, N2_CODE_UNIT);
-}
-
 /* Squared distances between codes that differ by less tell nothing: rounding alone makes a sixth
- * for each direction. */
+ * for each direction; one of five bits makes 1.4. */
 N2_INLINE float n2_space_noise(const struct n2_space *space)
 {
-    return (float)space->n_axes / 2;
+    return (float)space->n_axes * (space->short_codes ? 4 : 0.5f);
 }
 
 /* Up to that squared distance, codes tell little of who is nearer. Of 200,000 GIST descriptors,
@@ -108,11 +103,18 @@ size_t n2_space_encode_node(const struct n2_space *space, const struct n2_store 
                             const struct n2_kernels *kernels, uint32_t node, void *buffer,
                             uint8_t *code);
 
-/* Encodes the vector of a search's probe, into `code` or, under dot, as weights in it, where the
- * probe is made to point; returns the same. */
+/* Encodes the vector of a search's probe, as a whole code, as lanes where codes are short, or as
+ * weights under dot; into `code` [N2_MAX_LANES], where the probe is made to point. Returns the
+ * same.
+ */
 size_t n2_space_encode_query(const struct n2_space *space, const struct n2_store *store,
                              const struct n2_kernels *kernels, struct n2_probe *probe, void *buffer,
                              void *code);
+
+/* Prepares a node for distances by codes. `buffer` has room for n2_space_floats and lasts as long
+ * as the probe. */
+void n2_space_probe_node(const struct n2_space *space, uint32_t node, float *buffer,
+                         struct n2_probe *probe);
 
 /* Prepares a code for products with others, under dot. `weights` has room for its bytes. */
 void n2_space_weigh(const struct n2_space *space, const uint8_t *code, int8_t *weights,
@@ -130,7 +132,8 @@ N2_INLINE void n2_space_keys(const struct n2_space *space, const struct n2_kerne
                              uint32_t *keys)
 {
     if (probe->code) {
-        kernels->code(probe->code, space->codes.base, space->codes.stride, nodes, n, keys);
+        (space->short_codes ? kernels->short_code : kernels->code)(
+            probe->code, space->codes.base, space->codes.stride, nodes, n, keys);
         return;
     }
     int32_t *sums = (int32_t *)keys; /* in place */

@@ -187,7 +187,7 @@ static void try_axes(void *context, size_t begin, size_t end, int worker)
     }
 }
 
-/* Prepares a query as searches do. `code` has room for N2_MAX_AXES bytes. */
+/* Prepares a query as searches do. `code` has room for N2_MAX_LANES bytes. */
 static void probe_query(const struct sample *s, size_t query, void *buffer, uint8_t *code,
                         struct n2_probe *probe)
 {
@@ -215,7 +215,7 @@ static void try_codes(void *context, size_t begin, size_t end, int worker)
     for (size_t q = begin; q < end && !N2_LOAD(s->training->cancel); q++) {
         float *estimates = s->squares + q * s->n;
         struct n2_probe probe;
-        uint8_t code[N2_MAX_AXES];
+        uint8_t code[N2_MAX_LANES];
         probe_query(s, q, s->training->buffers[worker], code, &probe);
         code_keys(s, &probe, s->counting, s->n, keys);
         for (size_t i = 0; i < s->n; i++)
@@ -369,12 +369,12 @@ static double measure_dimension(struct sample *s)
     return n ? (double)n2_key_distance((uint32_t)s->words[n / 2]) : 0;
 }
 
-/* Whether neighbours are apart by more than rounding, all but a few: at the distance that the tenth
- * has among all vectors, which is less than within the sample. */
-static bool fine_enough(struct sample *s)
+/* Whether neighbours are apart by more than rounding to that unit, all but a few: at the distance
+ * that the tenth has among all vectors, which is less than within the sample. */
+static bool fine_enough(struct sample *s, float unit)
 {
     if (is_dot(s))
-        return measure_growth(s, N2_TRAIN_COARSE) >= FINE_PRODUCTS * s->unit;
+        return measure_growth(s, N2_TRAIN_COARSE) >= FINE_PRODUCTS * unit;
     double dimension = measure_dimension(s);
     double closer = dimension > 0 ? pow((double)s->n / s->training->n_nodes, 1 / dimension) : 1;
     size_t n = 0;
@@ -385,7 +385,7 @@ static bool fine_enough(struct sample *s)
     }
     sort_floats(s, n);
     return n > 0 &&
-           n2_key_distance((uint32_t)s->words[n / N2_TRAIN_COARSE]) >= N2_TRAIN_FINE * s->unit;
+           n2_key_distance((uint32_t)s->words[n / N2_TRAIN_COARSE]) >= N2_TRAIN_FINE * unit;
 }
 
 /* What the deviation of codes from near vectors is below for one in LOW_SHARE. */
@@ -394,7 +394,7 @@ static float choose_shrink(struct sample *s)
     size_t n = 0;
     for (size_t q = 0; q < QUERIES; q++) {
         struct n2_probe probe;
-        uint8_t code[N2_MAX_AXES];
+        uint8_t code[N2_MAX_LANES];
         uint32_t keys[NEAREST];
         probe_query(s, q, s->training->buffers[0], code, &probe);
         code_keys(s, &probe, s->near + q * NEAREST, NEAREST, keys);
@@ -424,14 +424,14 @@ static float choose_scale(const struct sample *s)
 
 /* Rounds the axes to whole numbers: what they span stays much the same, and the map is applied to
  * queries and to vectors alike. */
-static int make_space(const struct sample *s, struct n2_space *space)
+static int make_space(const struct sample *s, bool short_codes, struct n2_space *space)
 {
     const struct n2_training *t = s->training;
     size_t sketch_bytes = n2_sketch_bytes(s->n_axes, t->graph->M0);
-    bool pays = s->n_axes == s->dim && n2_space_code_bytes(s->n_axes) > N2_CODE_UNIT;
+    bool pays = s->n_axes == s->dim && n2_code_bytes(s->n_axes, short_codes) > N2_CODE_UNIT;
     bool sketched = t->sketch == N2_SKETCH_ON || (t->sketch == N2_SKETCH_AUTO && pays);
-    int status = n2_space_init(space, s->dim, s->n_axes, sketched ? sketch_bytes : 0, t->n_nodes,
-                               t->n_reserved);
+    int status = n2_space_init(space, s->dim, s->n_axes, short_codes, sketched ? sketch_bytes : 0,
+                               t->n_nodes, t->n_reserved);
     if (status)
         return status;
     space->of_products = is_dot(s);
@@ -461,13 +461,14 @@ static void encode_sample(void *context, size_t begin, size_t end, int worker)
 }
 
 /* Makes the space and tries its codes; releases it where they find too little. */
-static int make_and_try(struct sample *s, float share, struct n2_space *space)
+static int make_and_try(struct sample *s, bool short_codes, float share, struct n2_space *space)
 {
     const struct n2_training *t = s->training;
-    int status = make_space(s, space);
+    int status = make_space(s, short_codes, space);
     if (status)
         return status;
     s->space = space;
+    n2_alloc_free(s->codes);
     s->codes = n2_alloc(s->n, space->codes.stride);
     if (!s->codes) {
         n2_space_release(space);
@@ -475,7 +476,7 @@ static int make_and_try(struct sample *s, float share, struct n2_space *space)
     }
     n2_team_for(t->team, s->n, GRAIN, encode_sample, s);
     n2_team_for(t->team, QUERIES, 1, try_codes, s);
-    if (!t->forced && mean_found(s, 0) < share - LOST)
+    if ((!t->forced || short_codes) && mean_found(s, 0) < share - LOST)
         n2_space_release(space);
     else
         space->shrink = choose_shrink(s);
@@ -494,15 +495,21 @@ static int train(struct sample *s, struct n2_space *space)
         return N2_OK;
     float share = 0;
     int status = choose_axes(s, &share);
-    bool smaller = n2_space_code_bytes(s->n_axes) < t->store->vectors.stride;
+    /* Where some directions are left out, more of them cost less than bits of those there are. */
+    bool shorter = !is_dot(s) && s->n_axes == s->dim &&
+                   n2_code_bytes(s->n_axes, true) < n2_code_bytes(s->n_axes, false);
+    bool smaller = n2_code_bytes(s->n_axes, shorter) < t->store->vectors.stride;
     if (status || N2_LOAD(t->cancel) || share <= 0 || (!t->forced && !smaller))
         return status;
     n2_axes_mix(s->axes, s->n_axes, s->dim, t->seed);
     project(s);
     s->unit = choose_unit(s);
-    if (!(s->unit > 0) || !isfinite(1 / (s->unit * s->unit)) || (!t->forced && !fine_enough(s)))
+    if (!(s->unit > 0) || !isfinite(1 / (s->unit * s->unit)) ||
+        (!t->forced && !fine_enough(s, s->unit)))
         return N2_OK;
-    return make_and_try(s, share, space);
+    if (shorter && fine_enough(s, 4 * s->unit))
+        status = make_and_try(s, true, share, space);
+    return status || space->n_axes ? status : make_and_try(s, false, share, space);
 }
 
 int n2_train(const struct n2_training *t, struct n2_space *space)

@@ -128,7 +128,7 @@ static void find_true(void *context, size_t begin, size_t end, int worker)
     struct tuner *t = context;
     const struct n2_view *view = &t->view;
     struct n2_scratch *scratch = t->build->scratches[worker];
-    uint8_t codes[GROUP][N2_MAX_AXES];
+    uint8_t codes[GROUP][N2_MAX_LANES];
     struct n2_heap heaps[GROUP];
     struct n2_probe probes[GROUP];
     uint32_t nodes[N2_SCAN_BLOCK], keys[N2_SCAN_BLOCK];

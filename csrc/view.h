@@ -81,7 +81,7 @@ N2_INLINE void n2_view_probe_node(const struct n2_view *view, uint32_t node, flo
         n2_space_weigh(view->space, n2_space_code(view->space, node), (int8_t *)(void *)buffer,
                        probe);
     else
-        *probe = (struct n2_probe){.code = n2_space_code(view->space, node)};
+        n2_space_probe_node(view->space, node, buffer, probe);
 }
 
 /* keys[i] = key of the distance from the probe to nodes[i], for i < n. Keys of codes and of vectors

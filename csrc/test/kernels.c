@@ -316,6 +316,37 @@ static void weigh(const uint8_t *code, size_t bytes, int8_t *weights)
         weights[i] = (int8_t)(2 * code[i] - N2_CODE_MAX);
 }
 
+/* The same for short codes of any bits, whose numbers a plain reading tells; `lanes` end where
+ * memory ends. */
+static void compare_short_codes(const uint8_t *numbers, uint8_t *lanes, const uint8_t *codes,
+                                size_t bytes, const uint32_t *nodes, size_t n)
+{
+    const size_t n_axes = bytes / N2_CODE_UNIT * N2_SHORT_AXES;
+    n2_code_spread(numbers, n_axes, lanes);
+    for (size_t k = 0; k < sizeof isas / sizeof *isas; k++) {
+        const struct n2_kernels *kernels = n2_kernels_named(isas[k]);
+        uint32_t out[MAX_ROWS + 1] = {0};
+        if (!kernels)
+            continue;
+        out[n] = 0xabad1dea;
+        kernels->short_code(lanes, codes, bytes, nodes, n, out);
+        CHECK(out[n] == 0xabad1dea);
+        for (size_t i = 0; i < n; i++) {
+            int64_t sum = 0;
+            for (size_t j = 0; j < n_axes; j++) {
+                const uint8_t *unit = codes + nodes[i] * bytes + j / N2_SHORT_AXES * N2_CODE_UNIT;
+                size_t at = j % N2_SHORT_AXES;
+                int32_t four = unit[at % N2_SHORT_HALF] >> (at < N2_SHORT_HALF ? 0 : 4) & 15;
+                int32_t fifth = unit[N2_SHORT_HALF + at / 8] >> at % 8 & 1;
+                int64_t d = numbers[j] - (4 * (16 * fifth + four) + 2);
+                sum += d * d;
+            }
+            CHECKF(out[i] == sum, "%s, short, %zu bytes, row %zu of %zu: %u instead of %lld",
+                   isas[k], bytes, i, n, out[i], (long long)sum);
+        }
+    }
+}
+
 /* All instruction sets against plain sums; code, weights, rows and their numbers end where memory
  * ends. */
 static void compare_codes(const uint8_t *code, const int8_t *weights, const uint8_t *codes,
@@ -354,6 +385,7 @@ static void test_codes(void)
     uint64_t rng = test_seed;
     struct guarded query = guarded_make(MOST_BYTES / sizeof(float));
     struct guarded weighted = guarded_make(MOST_BYTES / sizeof(float));
+    struct guarded spread = guarded_make(2 * MOST_BYTES / sizeof(float));
     struct guarded rows = guarded_make(MAX_ROWS * MOST_BYTES / sizeof(float));
     struct guarded numbers = guarded_make(MAX_ROWS);
     for (size_t bytes = N2_CODE_UNIT; bytes <= MOST_BYTES; bytes += N2_CODE_UNIT) {
@@ -371,11 +403,20 @@ static void test_codes(void)
                 for (size_t i = 0; i < n; i++) /* the last row among them, some twice */
                     nodes[i] = (uint32_t)(i % 3 == 2 ? rng_below(&rng, n) : n - 1 - i);
                 compare_codes(code, weights, codes, bytes, nodes, n);
+                uint8_t of_query[N2_MAX_LANES];
+                for (size_t i = 0; i < sizeof of_query; i++)
+                    of_query[i] = code_byte(&rng, (enum code_values)kind, n % 2);
+                for (size_t i = 0; i < n * bytes; i++)
+                    codes[i] = (uint8_t)(kind == FAR ? n % 2 ? 0 : 255 : rng_next(&rng));
+                uint8_t *lanes = (uint8_t *)spread.end - 2 * bytes;
+                if (2 * bytes <= N2_MAX_LANES)
+                    compare_short_codes(of_query, lanes, codes, bytes, nodes, n);
             }
         }
     }
     munmap(query.map, query.bytes);
     munmap(weighted.map, weighted.bytes);
+    munmap(spread.map, spread.bytes);
     munmap(rows.map, rows.bytes);
     munmap(numbers.map, numbers.bytes);
 }

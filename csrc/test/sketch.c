@@ -18,30 +18,36 @@
 /* ---- estimates ------------------------------------------------------------------------------- */
 
 /* A space of random codes, with a sketch of node 0's row. */
+enum { MOST_NODES = 80 };
 struct scene {
     struct n2_space space;
+    uint8_t numbers[MOST_NODES][N2_MAX_AXES]; /* of the codes */
     const struct n2_kernels *kernels;
     size_t n_axes, n; /* nodes 0..n-1, of which 1..n-1 are linked from node 0 */
     struct n2_sketch_query ask;
 };
 
-static bool scene_make(struct scene *s, size_t n_axes, size_t n, bool of_products, uint64_t *rng)
+static bool scene_make(struct scene *s, size_t n_axes, size_t n, bool of_products, bool is_short,
+                       uint64_t *rng)
 {
     memset(s, 0, sizeof *s);
     s->kernels = n2_kernels();
     s->n_axes = n_axes;
     s->n = n;
-    if (!CHECK_STATUS(
-            0, n2_space_init(&s->space, n_axes, n_axes, n2_sketch_bytes(n_axes, n - 1), n, n)) ||
+    if (!CHECK_STATUS(0, n2_space_init(&s->space, n_axes, n_axes, is_short,
+                                       n2_sketch_bytes(n_axes, n - 1), n, n)) ||
         !CHECK_STATUS(0, n2_column_commit(&s->space.codes, n)) ||
         !CHECK_STATUS(0, n2_column_commit(&s->space.sketches, 1)))
         return false;
     s->space.of_products = of_products;
-    for (uint32_t node = 0; node < n; node++)
+    for (uint32_t node = 0; node < n; node++) {
         for (size_t i = 0; i < n_axes; i++) {
             double x = 64 + 20 * (double)rng_normal(rng);
-            n2_space_code(&s->space, node)[i] = (uint8_t)(x < 0 ? 0 : x > 127 ? 127 : x);
+            uint8_t number = (uint8_t)(x < 0 ? 0 : x > 127 ? 127 : x);
+            s->numbers[node][i] = is_short ? (uint8_t)(number / 4 * 4 + 2) : number;
         }
+        n2_code_pack(s->numbers[node], n_axes, is_short, n2_space_code(&s->space, node));
+    }
     uint32_t *links = must_alloc(n, sizeof *links);
     for (uint32_t i = 0; i + 1 < n; i++)
         links[i] = i + 1;
@@ -53,7 +59,7 @@ static bool scene_make(struct scene *s, size_t n_axes, size_t n, bool of_product
 /* The squared distance between a code and a node, and <code - node 0, node - node 0>. */
 static double square(const struct scene *s, const uint8_t *code, uint32_t node, double *along)
 {
-    const uint8_t *p = n2_space_code(&s->space, 0), *u = n2_space_code(&s->space, node);
+    const uint8_t *p = s->numbers[0], *u = s->numbers[node];
     double sum = 0;
     *along = 0;
     for (size_t i = 0; i < s->n_axes; i++) {
@@ -66,7 +72,7 @@ static double square(const struct scene *s, const uint8_t *code, uint32_t node, 
 /* What sketch.h says that the estimate is, and its standard deviation. */
 static double formula(const struct scene *s, const uint8_t *code, uint32_t node, double *deviation)
 {
-    const uint8_t *p = n2_space_code(&s->space, 0), *u = n2_space_code(&s->space, node);
+    const uint8_t *p = s->numbers[0], *u = s->numbers[node];
     double to_p = 0, squares = 0, lengths = 0, along = 0;
     for (size_t i = 0; i < s->n_axes; i++) {
         double r = (double)u[i] - p[i], y = (double)code[i] - p[i];
@@ -103,10 +109,10 @@ static bool is_near(const struct scene *s, const uint8_t *code, uint32_t node, d
 static void test_estimates(void)
 {
     uint64_t rng = test_seed;
-    const size_t axes[] = {1, 3, 4, 17, 64, 100, 128, 511, 512};
-    for (size_t a = 0; a < sizeof axes / sizeof *axes; a++) {
+    const size_t axes[] = {1, 1, 3, 4, 17, 64, 64, 100, 100, 102, 128, 103, 511, 512};
+    for (size_t a = 0; a < sizeof axes / sizeof *axes; a++) { /* by turns whole and short */
         struct scene s;
-        if (!scene_make(&s, axes[a], 41, false, &rng))
+        if (!scene_make(&s, axes[a], 41, false, a % 2, &rng))
             return;
         double sum = 0, squares = 0;
         size_t n = 0;
@@ -115,8 +121,10 @@ static void test_estimates(void)
             for (size_t i = 0; i < s.n_axes; i++)
                 code[i] = round == 0   ? (uint8_t)(i % 3 ? 0 : N2_CODE_MAX)
                           : round == 1 ? 0
-                                       : n2_space_code(&s.space, (uint32_t)rng_below(&rng, s.n))[i];
-            n2_sketch_ask(&s.space, &(struct n2_probe){.code = code}, &s.ask);
+                                       : s.numbers[rng_below(&rng, s.n)][i];
+            uint8_t lanes[N2_MAX_LANES];
+            n2_code_spread(code, s.n_axes, lanes);
+            n2_sketch_ask(&s.space, &(struct n2_probe){.code = a % 2 ? lanes : code}, &s.ask);
             for (uint32_t node = 1; node < s.n; node++) {
                 double along, deviation, true_square = square(&s, code, node, &along);
                 double estimate = formula(&s, code, node, &deviation);
@@ -147,7 +155,7 @@ static void test_estimates(void)
 static double product_formula(const struct scene *s, const int8_t *weights, uint32_t node,
                               double *deviation, double *right)
 {
-    const uint8_t *p = n2_space_code(&s->space, 0), *u = n2_space_code(&s->space, node);
+    const uint8_t *p = s->numbers[0], *u = s->numbers[node];
     double squares = 0, lengths = 0, along = 0, of_weights = 0;
     *right = 0;
     for (size_t i = 0; i < s->n_axes; i++) {
@@ -170,7 +178,7 @@ static void test_product_estimates(void)
     const size_t axes[] = {1, 3, 64, 100, 511, 512};
     for (size_t a = 0; a < sizeof axes / sizeof *axes; a++) {
         struct scene s;
-        if (!scene_make(&s, axes[a], 41, true, &rng))
+        if (!scene_make(&s, axes[a], 41, true, false, &rng))
             return;
         double sum = 0, squares = 0;
         size_t n = 0;
@@ -212,7 +220,7 @@ static void test_places(void)
 {
     uint64_t rng = test_seed;
     struct scene s;
-    if (!scene_make(&s, 70, 76, false, &rng))
+    if (!scene_make(&s, 70, 76, false, true, &rng))
         return;
     size_t bytes = s.space.sketches.stride;
     unsigned char *sketch = must_alloc(bytes, 1), *whole = must_alloc(bytes, 1);
