@@ -205,13 +205,22 @@ N2_INLINE void prefetch_links(const struct n2_view *view, bool sketched, uint32_
 N2_INLINE void insert(const struct n2_view *view, uint32_t level, bool sketched, bool picky,
                       uint32_t bound, const uint32_t *nodes, size_t n, struct n2_scratch *scratch)
 {
+    struct n2_queue *queue = &scratch->queue;
+    uint64_t *fresh = scratch->fresh, *sorted = fresh + N2_MAX_DEGREE;
+    uint32_t limit = n2_queue_limit(queue), *places = scratch->keys;
+    size_t m = 0;
+    limit = limit < bound ? limit : bound;
     for (size_t i = 0; i < n; i++) {
-        if (scratch->keys[i] > bound)
-            continue;
-        size_t at = keep(view, picky, n2_entry(scratch->keys[i], nodes[i]), scratch);
-        if (level == 0 && at < scratch->queue.next + SOON)
-            prefetch_links(view, sketched, nodes[i]);
+        fresh[m] = n2_entry(scratch->keys[i], nodes[i]);
+        m += scratch->keys[i] <= limit;
     }
+    n2_queue_sort(fresh, m, sorted);
+    for (size_t i = 0; picky && i < m; i++)
+        if (n2_view_admits(view, n2_entry_node(sorted[i])))
+            n2_queue_insert(&scratch->found, sorted[i]);
+    m = n2_queue_merge(queue, sorted, m, places);
+    for (size_t i = 0; level == 0 && i < m && places[i] < queue->next + SOON; i++)
+        prefetch_links(view, sketched, n2_entry_node(sorted[i]));
 }
 
 /* Whether a walk of a picky view is to be given up. */

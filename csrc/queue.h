@@ -110,6 +110,43 @@ N2_INLINE size_t n2_queue_insert(struct n2_queue *queue, uint64_t entry)
     return at;
 }
 
+/* Sorts a few entries from fresh[n] to sorted[n]: without a branch that nobody could predict. */
+N2_INLINE void n2_queue_sort(const uint64_t *fresh, size_t n, uint64_t *sorted)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t rank = 0;
+        for (size_t j = 0; j < n; j++)
+            rank += fresh[j] < fresh[i];
+        sorted[rank] = fresh[i];
+    }
+}
+
+/* Inserts sorted[n], none of which is there, as n calls of n2_queue_insert would: but they are
+ * looked for side by side, and what lies behind them moves once. Returns how many were inserted,
+ * the first ones, and sets places[] to where they are. */
+N2_INLINE size_t n2_queue_merge(struct n2_queue *queue, const uint64_t *sorted, size_t n,
+                                uint32_t *places)
+{
+    uint64_t *e = queue->entries;
+    while (queue->size + n > queue->beam.width) /* without the farthest of all */
+        if (queue->size > 0 && (n == 0 || e[queue->size - 1] > sorted[n - 1]))
+            queue->size--;
+        else
+            n--;
+    for (size_t i = 0; i < n; i++)
+        places[i] = (uint32_t)(n2_queue_place(queue, sorted[i]) + i);
+    for (size_t i = n, end = queue->size; i-- > 0;) {
+        size_t from = places[i] - i;
+        memmove(e + places[i] + 1, e + from, (end - from) * sizeof(*e));
+        e[places[i]] = sorted[i];
+        end = from;
+    }
+    queue->size += n;
+    if (n > 0 && places[0] < queue->next)
+        queue->next = places[0];
+    return n;
+}
+
 /* Drops the entries whose keys are above `bound`, but not the first beam.rank. */
 N2_INLINE void n2_queue_cut(struct n2_queue *queue, uint32_t bound)
 {

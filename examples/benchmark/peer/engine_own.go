@@ -53,6 +53,7 @@ func (o *own) make(dim int, metric string, params map[string]float64) error {
 		Selection:      n2.Selection(params["selection"]),
 		Merging:        n2.Merging(params["merging"]),
 		Store:          storages[params["bits"]],
+		Sketch:         n2.Sketch(params["sketch"]),
 		AutoLink:       o.autoLink,
 	})
 	return err

@@ -40,6 +40,7 @@ var engines = map[string]func() (e engine, version string){
 	Own:          newOwn,
 	"n2-f16":     newOwn,
 	"n2-sq8":     newOwn,
+	"n2-sketch":  newOwn,
 	"coder-hnsw": newCoder,
 }
 

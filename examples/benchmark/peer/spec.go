@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	n2 "github.com/n2ann/n2/go"
 )
 
 // A Spec is a peer as the harness knows it.
@@ -64,19 +66,21 @@ func graph(m, efConstruction int) map[string]any {
 	return map[string]any{"M": m, "efConstruction": efConstruction}
 }
 
-// rounding describes N2 with that many bits a coordinate.
-func rounding(name string, bits float64) Spec {
+// variant describes N2 with one more build parameter.
+func variant(name, param string, value float64, note string) Spec {
 	params := graph(16, 200)
-	params["bits"] = bits
+	params[param] = value
 	return Spec{
 		Name: name, Version: "working tree", Kind: "go", Package: "github.com/n2ann/n2/go",
 		Metrics:      []string{"angular", "L2", "dot"},
 		BuildParams:  []map[string]any{params},
 		SearchParams: sweep("recall", 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999),
 		CanSave:      true, CanMap: true,
-		Note: "N2 that keeps vectors rounded; recall is that among the vectors as they were given",
+		Note: note,
 	}
 }
+
+const roundingNote = "N2 that keeps vectors rounded; recall is that among the vectors as they were given"
 
 // goSpecs are the peers that speak the protocol as a hidden command of this program.
 var goSpecs = []Spec{
@@ -89,8 +93,9 @@ var goSpecs = []Spec{
 		CanSave:      true, CanMap: true,
 		Note: "is asked for recall, of which it measures while building what it takes",
 	},
-	rounding("n2-f16", 16),
-	rounding("n2-sq8", 8),
+	variant("n2-f16", "bits", 16, roundingNote),
+	variant("n2-sq8", "bits", 8, roundingNote),
+	variant("n2-sketch", "sketch", float64(n2.SketchOn), "N2 that keeps a sketch of every link"),
 	{
 		Name: "coder-hnsw", Version: "0.6.1", Kind: "go", Package: "github.com/coder/hnsw",
 		Metrics:      []string{"angular", "L2"},
