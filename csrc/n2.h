@@ -126,10 +126,12 @@ enum n2_navigation {
 
 /* Whether the index keeps a sketch of each link on level 0: a bit for each direction of the codes,
  * which tells a walk which links may lead to something near before it fetches their codes. Searches
- * where no direction can be spared become faster by half for about 4 + n / 8 bytes a link, n being
- * the number of directions. A link more costs a walk next to nothing then: see N2_HEURISTIC. */
+ * where no direction can be spared and codes are long become faster by a third for about 4 + n / 8
+ * bytes a link, n being the number of directions; where a code is one line of the cache, by a
+ * tenth at most. A link more costs a walk next to nothing then: see N2_HEURISTIC. */
 enum n2_sketch {
-    N2_SKETCH_AUTO = 1, /* where codes keep all of the more than 64 directions that there are */
+    N2_SKETCH_AUTO = 1, /* where codes keep all directions that there are and take more than 64
+                           bytes: of more than 102, under dot of more than 64 */
     N2_SKETCH_ON = 2,   /* wherever there are codes */
     N2_SKETCH_OFF = 3   /* never */
 };

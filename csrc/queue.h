@@ -9,7 +9,7 @@
 #ifndef N2_QUEUE_H
 #define N2_QUEUE_H
 
-#include "base.h"
+#include "sort.h"
 
 /* The bits of a float, changed so that unsigned order is the order of the numbers: those of a
  * positive number get the top bit, those of a negative one are inverted. -0 must not occur. */
@@ -110,9 +110,16 @@ N2_INLINE size_t n2_queue_insert(struct n2_queue *queue, uint64_t entry)
     return at;
 }
 
-/* Sorts a few entries from fresh[n] to sorted[n]: without a branch that nobody could predict. */
-N2_INLINE void n2_queue_sort(const uint64_t *fresh, size_t n, uint64_t *sorted)
+#define N2_QUEUE_FEW 64 /* entries, up to which comparing each with each is fastest */
+
+/* Sorts fresh[n], which is room then, to sorted[n]: without branches that nobody could predict. */
+N2_INLINE void n2_queue_sort(uint64_t *fresh, size_t n, uint64_t *sorted)
 {
+    if (N2_UNLIKELY(n > N2_QUEUE_FEW)) {
+        memcpy(sorted, fresh, n * sizeof(*sorted));
+        n2_sort(sorted, fresh, n);
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
         size_t rank = 0;
         for (size_t j = 0; j < n; j++)

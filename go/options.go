@@ -88,13 +88,14 @@ const (
 
 // A Sketch says whether an index keeps a sketch of each link on level 0: a bit for each direction of
 // the codes, which tells a walk which links may lead to something near before it fetches their codes.
-// Searches where no direction can be spared become faster by half for about 4 + n / 8 bytes a link, n
-// being the number of directions. A link more costs a walk next to nothing then: see [Heuristic].
+// Searches where no direction can be spared and codes are long become faster by a third for about
+// 4 + n / 8 bytes a link, n being the number of directions; where a code is one line of the cache, by a
+// tenth at most. A link more costs a walk next to nothing then: see [Heuristic].
 type Sketch int32
 
 const (
-	// SketchAuto keeps them where codes keep all of the more than 64 directions that there are. It is
-	// the default.
+	// SketchAuto keeps them where codes keep all directions that there are and take more than 64 bytes:
+	// of more than 102, under [Dot] of more than 64. It is the default.
 	SketchAuto Sketch = 1
 	// SketchOn keeps them wherever there are codes.
 	SketchOn Sketch = 2
