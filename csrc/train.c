@@ -483,6 +483,20 @@ static int make_and_try(struct sample *s, bool short_codes, float share, struct 
     return N2_OK;
 }
 
+/* Where some directions are left out, more of them cost less than bits of those there are. */
+static bool may_be_short(const struct sample *s)
+{
+    return !is_dot(s) && s->n_axes == s->dim &&
+           n2_code_bytes(s->n_axes, true) < n2_code_bytes(s->n_axes, false);
+}
+
+/* Codes no smaller than the vectors save nothing. */
+static bool are_smaller(const struct sample *s, bool short_codes)
+{
+    const struct n2_training *t = s->training;
+    return t->forced || n2_code_bytes(s->n_axes, short_codes) < t->store->vectors.stride;
+}
+
 static int train(struct sample *s, struct n2_space *space)
 {
     const struct n2_training *t = s->training;
@@ -495,11 +509,8 @@ static int train(struct sample *s, struct n2_space *space)
         return N2_OK;
     float share = 0;
     int status = choose_axes(s, &share);
-    /* Where some directions are left out, more of them cost less than bits of those there are. */
-    bool shorter = !is_dot(s) && s->n_axes == s->dim &&
-                   n2_code_bytes(s->n_axes, true) < n2_code_bytes(s->n_axes, false);
-    bool smaller = n2_code_bytes(s->n_axes, shorter) < t->store->vectors.stride;
-    if (status || N2_LOAD(t->cancel) || share <= 0 || (!t->forced && !smaller))
+    bool shorter = may_be_short(s);
+    if (status || N2_LOAD(t->cancel) || share <= 0 || !are_smaller(s, shorter))
         return status;
     n2_axes_mix(s->axes, s->n_axes, s->dim, t->seed);
     project(s);
@@ -509,7 +520,9 @@ static int train(struct sample *s, struct n2_space *space)
         return N2_OK;
     if (shorter && fine_enough(s, 4 * s->unit))
         status = make_and_try(s, true, share, space);
-    return status || space->n_axes ? status : make_and_try(s, false, share, space);
+    if (status || space->n_axes || !are_smaller(s, false))
+        return status;
+    return make_and_try(s, false, share, space);
 }
 
 int n2_train(const struct n2_training *t, struct n2_space *space)

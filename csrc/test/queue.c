@@ -33,7 +33,7 @@ static void test_sort(void)
         uint64_t fresh[MOST], sorted[MOST], want[MOST];
         uint32_t node = 0;
         draw(&rng, &node, n, fresh);
-        memcpy(want, fresh, sizeof want);
+        memcpy(want, fresh, n * sizeof *want);
         qsort(want, n, sizeof *want, compare);
         n2_queue_sort(fresh, n, sorted);
         CHECKF(!memcmp(sorted, want, n * sizeof *want), "%zu are not sorted", n);
