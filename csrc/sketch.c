@@ -17,15 +17,20 @@ static void put_bits(struct n2_group *group, size_t n_books, size_t place, const
     }
 }
 
-void n2_sketch_link(const struct n2_space *space, const struct n2_kernels *kernels, uint32_t node,
-                    size_t place, uint32_t link, void *sketch)
+static void numbers_of(const struct n2_space *space, uint32_t node, uint8_t numbers[N2_MAX_AXES])
 {
-    uint8_t from[N2_MAX_AXES], to[N2_MAX_AXES];
+    n2_code_unpack(n2_space_code(space, node), space->n_axes, space->short_codes, numbers);
+}
+
+/* Writes the link at `place` of a node whose code has the numbers `from`. */
+static void sketch_link(const struct n2_space *space, const struct n2_kernels *kernels,
+                        const uint8_t *from, size_t place, uint32_t link, void *sketch)
+{
+    uint8_t to[N2_MAX_AXES];
     size_t at = place / N2_GROUP * n2_sketch_group_bytes(space->n_axes);
     struct n2_group *group = (void *)((unsigned char *)sketch + at);
     struct n2_residual r;
-    n2_code_unpack(n2_space_code(space, node), space->n_axes, space->short_codes, from);
-    n2_code_unpack(n2_space_code(space, link), space->n_axes, space->short_codes, to);
+    numbers_of(space, link, to);
     kernels->residual(from, to, n2_round_up(space->n_axes, N2_CODE_UNIT), &r);
     int32_t sum = 0;
     for (size_t i = 0; i < space->n_axes; i++)
@@ -41,12 +46,22 @@ void n2_sketch_link(const struct n2_space *space, const struct n2_kernels *kerne
     put_bits(group, n2_sketch_books(space->n_axes), place, r.signs);
 }
 
+void n2_sketch_link(const struct n2_space *space, const struct n2_kernels *kernels, uint32_t node,
+                    size_t place, uint32_t link, void *sketch)
+{
+    uint8_t from[N2_MAX_AXES];
+    numbers_of(space, node, from);
+    sketch_link(space, kernels, from, place, link, sketch);
+}
+
 void n2_sketch_row(const struct n2_space *space, const struct n2_kernels *kernels, uint32_t node,
                    const uint32_t *links, size_t n, void *sketch)
 {
+    uint8_t from[N2_MAX_AXES];
+    numbers_of(space, node, from);
     memset(sketch, 0, space->sketches.stride);
     for (size_t i = 0; i < n; i++)
-        n2_sketch_link(space, kernels, node, i, links[i], sketch);
+        sketch_link(space, kernels, from, i, links[i], sketch);
 }
 
 /* The entries of a book for four coordinates: the sum of those whose bits are set, less the least

@@ -162,7 +162,9 @@ func (x *Index) until(ctx context.Context) (context.Context, context.CancelCause
 // of use: it looks for vectors that no link leads to.
 //
 // Under [Angular] a zero vector is refused with [ErrZeroVector]. The length of v must be at most
-// 2^60 under [L2] and [Dot], between 2^-90 and 2^120 under [Angular], or it is [ErrMagnitude].
+// 2^60 under [L2] and [Dot], between 2^-90 and 2^120 under [Angular], or it is [ErrMagnitude]. One for
+// which all vectors must take more memory (see [Storage]) is [ErrCorrupt] where these come from a file
+// that does not match its checksums.
 func (x *Index) Add(v []float32) (id uint32, err error) {
 	if err = x.checkVector(v); err == nil {
 		id, err = x.add(v, 1)
