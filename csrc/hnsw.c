@@ -89,6 +89,32 @@ N2_INLINE size_t near_links(const struct n2_view *view, uint64_t entry, uint32_t
     return view->slack && N2_LOAD(&row[M0 - 1]) < view->n_rows ? copy_slack(view, node, out, n) : n;
 }
 
+/* The links of a node that were not seen before and, if sketches tell, may be nearer than `limit`.
+ * Outside of builds, where there is no slack, one pass does it: 0.97 of a search's time. */
+N2_INLINE size_t fresh_links(const struct n2_view *view, uint64_t entry, uint32_t level,
+                             bool sketched, uint32_t limit, uint32_t *out,
+                             struct n2_scratch *scratch)
+{
+    struct n2_visited *visited = &scratch->visited;
+    uint32_t node = n2_entry_node(entry), m;
+    if (sketched && limit != UINT32_MAX)
+        return n2_visited_filter(visited, out, near_links(view, entry, limit, scratch->ask, out),
+                                 out);
+    const uint32_t *row = n2_graph_links(view->graph, node, level, &m);
+    if (N2_UNLIKELY(view->slack || !row))
+        return n2_visited_filter(visited, out, links(view, node, level, out), out);
+    size_t n = 0;
+    for (uint32_t i = 0; i < m; i++) {
+        uint32_t link = N2_LOAD(&row[i]);
+        if (N2_UNLIKELY(link == N2_NONE))
+            break;
+        out[n] = link;
+        n += link < view->n_rows && n2_visited_add(visited, link);
+    }
+    n2_visited_remember(visited, out, n);
+    return n;
+}
+
 N2_INLINE void prefetch_row(const struct n2_column *column, uint32_t node, size_t lines)
 {
     const unsigned char *row = n2_column_row(column, node);
@@ -270,10 +296,7 @@ N2_INLINE void walk(const struct n2_view *view, const struct n2_probe *probe, ui
         if (expands) {
             uint32_t limit = n2_queue_limit(queue), *nodes = batches[turn];
             limit = limit < bound ? limit : bound;
-            n = sketched && limit != UINT32_MAX
-                    ? near_links(view, entry, limit, scratch->ask, nodes)
-                    : links(view, n2_entry_node(entry), level, nodes);
-            n = n2_visited_filter(&scratch->visited, nodes, n, nodes);
+            n = fresh_links(view, entry, level, sketched, limit, nodes, scratch);
             if (N2_UNLIKELY(view->sieve) && limit != UINT32_MAX)
                 n = sieve(view, probe, limit, nodes, n, scratch);
             prefetch(view, nodes, n);

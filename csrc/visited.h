@@ -18,25 +18,38 @@ struct n2_visited {
     size_t n_seen;  /* may be larger: then those beyond are not in seen */
 };
 
+/* Adds a node, which is below n_words * 64; whether it was not in the set. Those that were not are
+ * then to be given to n2_visited_remember. */
+N2_INLINE bool n2_visited_add(struct n2_visited *visited, uint32_t node)
+{
+    uint64_t *word = &visited->bits[node >> 6], before = *word;
+    uint64_t bit = UINT64_C(1) << (node & 63);
+    *word = before | bit;
+    return !(before & bit);
+}
+
+N2_INLINE void n2_visited_remember(struct n2_visited *visited, const uint32_t *fresh,
+                                   size_t n_fresh)
+{
+    if (visited->n_seen + n_fresh <= N2_VISITED_REMEMBERED)
+        memcpy(visited->seen + visited->n_seen, fresh, n_fresh * sizeof(*fresh));
+    else
+        visited->n_seen = N2_VISITED_REMEMBERED + 1 - n_fresh; /* too many, from now on */
+    visited->n_seen += n_fresh;
+}
+
 /* Copies those of nodes[n] to fresh[n] that are not in the set, and adds them; returns their
- * number. `fresh` may be `nodes`. All nodes are below n_words * 64. */
+ * number. `fresh` may be `nodes`. */
 N2_INLINE size_t n2_visited_filter(struct n2_visited *visited, const uint32_t *nodes, size_t n,
                                    uint32_t *fresh)
 {
     size_t n_fresh = 0;
     for (size_t i = 0; i < n; i++) {
         uint32_t node = nodes[i];
-        uint64_t *word = &visited->bits[node >> 6];
-        uint64_t bit = UINT64_C(1) << (node & 63);
         fresh[n_fresh] = node;
-        n_fresh += !(*word & bit);
-        *word |= bit;
+        n_fresh += n2_visited_add(visited, node);
     }
-    if (visited->n_seen + n_fresh <= N2_VISITED_REMEMBERED)
-        memcpy(visited->seen + visited->n_seen, fresh, n_fresh * sizeof(*fresh));
-    else
-        visited->n_seen = N2_VISITED_REMEMBERED + 1 - n_fresh; /* too many, from now on */
-    visited->n_seen += n_fresh;
+    n2_visited_remember(visited, fresh, n_fresh);
     return n_fresh;
 }
 
