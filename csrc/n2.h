@@ -100,7 +100,8 @@ enum n2_metric {
 /* How a node's neighbours are chosen among the candidates that its insertion finds. */
 enum n2_selection {
     N2_HEURISTIC = 1,             /* the paper's Algorithm 4: spread in all directions; on level 0
-                                     as the next under dot, and where there are sketches */
+                                     as the next under dot, and where a link more costs a walk little:
+                                     with sketches, or codes of 64 bytes */
     N2_HEURISTIC_KEEP_PRUNED = 2, /* the same, free places filled with the nearest left over */
     N2_NAIVE = 3                  /* Algorithm 3: the nearest ones */
 };

@@ -51,7 +51,8 @@ type Selection int32
 
 const (
 	// Heuristic spreads the neighbours in all directions: Algorithm 4 of the paper. On level 0 it does
-	// as the next under [Dot], and where there are sketches. It is the default.
+	// as the next under [Dot], and where a link more costs a walk little: with sketches, or codes of 64
+	// bytes. It is the default.
 	Heuristic Selection = 1
 	// HeuristicKeepPruned does the same and fills free places with the nearest of those left over.
 	HeuristicKeepPruned Selection = 2
