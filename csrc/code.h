@@ -3,13 +3,13 @@
  *
  * A code is numbers of 0..N2_CODE_MAX, one for each direction (space.h).
  *
- *   whole   a byte a number, zeros up to a multiple of N2_CODE_UNIT
+ *   long    a byte a number, zeros up to a multiple of N2_CODE_UNIT
  *   short   the upper five bits of each, c, which stand for 4 c + 2. A unit of N2_CODE_UNIT bytes
  *           holds N2_SHORT_AXES of them: byte i < N2_SHORT_HALF has the lower four bits of numbers
  *           i and N2_SHORT_HALF + i in its halves, the bits behind these bytes are the fifth ones,
  *           that of number j being bit j. What is left is zero
  *
- * Walks wait for memory: where a short code takes a line of the cache less than a whole one, it
+ * Walks wait for memory: where a short code takes a line of the cache less than a long one, it
  * saves more than it loses. Queries and nodes in the place of queries are not short: their numbers,
  * less 2, lie in `lanes`, two times 64 a unit, as a kernel takes those of a short code apart.
  */

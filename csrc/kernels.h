@@ -50,7 +50,7 @@ N2_INLINE void n2_four_rows(const void *rows, size_t bytes, const uint32_t *node
 }
 
 /* out[i] = sum of squared differences of code[bytes] to the code at codes + nodes[i] * bytes, for
- * i < n: whole codes (code.h); or lanes[2 * bytes] to the lanes of short ones. */
+ * i < n: long codes (code.h); or lanes[2 * bytes] to the lanes of short ones. */
 typedef void n2_code_distances_fn(const uint8_t *code, const uint8_t *codes, size_t bytes,
                                   const uint32_t *nodes, size_t n, uint32_t *out);
 

@@ -103,7 +103,7 @@ size_t n2_space_encode_node(const struct n2_space *space, const struct n2_store 
                             const struct n2_kernels *kernels, uint32_t node, void *buffer,
                             uint8_t *code);
 
-/* Encodes the vector of a search's probe, as a whole code, as lanes where codes are short, or as
+/* Encodes the vector of a search's probe, as a long code, as lanes where codes are short, or as
  * weights under dot; into `code` [N2_MAX_LANES], where the probe is made to point. Returns the
  * same.
  */

@@ -110,7 +110,7 @@ static void test_estimates(void)
 {
     uint64_t rng = test_seed;
     const size_t axes[] = {1, 1, 3, 4, 17, 64, 64, 100, 100, 102, 128, 103, 511, 512};
-    for (size_t a = 0; a < sizeof axes / sizeof *axes; a++) { /* by turns whole and short */
+    for (size_t a = 0; a < sizeof axes / sizeof *axes; a++) { /* by turns long and short */
         struct scene s;
         if (!scene_make(&s, axes[a], 41, false, a % 2, &rng))
             return;
