@@ -89,8 +89,8 @@ static int merge(struct n2_index *index, struct n2_index *other, uint32_t *first
     pthread_mutex_lock(&other->add);
     uint32_t n_ids = other->store.n_ids, n_live = other->store.n_live;
     pthread_mutex_unlock(&other->add);
-    struct merge m = {index, other, n2_alloc(index->store.dim, sizeof(float)), .room = n_live};
-    m.storage = N2_STORE_SQ8;
+    struct merge m = {index, other, n2_alloc(index->store.dim, sizeof(float)), .room = n_live,
+                      .storage = N2_STORE_SQ8};
     status = m.buffer ? N2_OK : N2_ERR_NO_MEMORY;
     for (bool done = false; !status && !done;)
         status = copy_all(&m, n_ids, first, &done);

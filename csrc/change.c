@@ -71,9 +71,8 @@ int n2_change_lock(struct n2_index *index, struct n2_room more)
         if (fits && !status)
             return N2_OK;
         pthread_mutex_unlock(&index->add);
-        if (!status)
-            status =
-                make_room(index, more.storage, needs, n); /* others may add meanwhile: try again */
+        if (!status) /* others may add meanwhile: try again */
+            status = make_room(index, more.storage, needs, n);
         if (status)
             return status;
     }

@@ -21,7 +21,7 @@ void n2_code_pack(const uint8_t *numbers, size_t n, bool is_short, uint8_t *code
 /* The lanes of one half of a unit: 4 c each; `upper` is a constant where this is inlined. */
 N2_INLINE void lanes_of_half(const uint8_t *unit, bool upper, uint8_t *lanes)
 {
-    uint64_t fifth = n2_code_fifth(unit, upper) & ((UINT64_C(1) << N2_SHORT_HALF) - 1);
+    uint64_t fifth = n2_code_fifth(unit, upper);
     memset(lanes, 0, N2_CODE_UNIT);
     for (size_t i = 0; i < N2_SHORT_HALF; i++)
         lanes[i] = (uint8_t)(upper ? unit[i] >> 2 & 0x3c : unit[i] << 2 & 0x3c);

@@ -43,12 +43,13 @@ N2_INLINE size_t n2_code_lane(size_t i)
            (at < N2_SHORT_HALF ? at : N2_CODE_UNIT + at - N2_SHORT_HALF);
 }
 
-/* The fifth bits of the numbers of one half of a unit, from bit 0 on; more behind them. */
+/* The fifth bits of the N2_SHORT_HALF numbers of one half of a unit, from bit 0 on. */
 N2_INLINE uint64_t n2_code_fifth(const uint8_t *unit, bool upper)
 {
     uint64_t bits; /* the last eight bytes begin with bit 40 of 104 */
     memcpy(&bits, unit + (upper ? N2_CODE_UNIT - 8 : N2_SHORT_HALF), sizeof(bits));
-    return upper ? bits >> (N2_SHORT_HALF - 40) : bits;
+    bits >>= upper ? N2_SHORT_HALF - 40 : 0;
+    return bits & ((UINT64_C(1) << N2_SHORT_HALF) - 1);
 }
 
 /* Makes the code of numbers[n]; of a short one these are 4 c + 2. */

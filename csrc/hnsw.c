@@ -162,13 +162,13 @@ uint64_t n2_hnsw_descend(const struct n2_view *view, const struct n2_probe *prob
     return best;
 }
 
-/* Inserts what was measured. Returns its place in the queue. */
-N2_INLINE size_t keep(const struct n2_view *view, bool picky, uint64_t entry,
-                      struct n2_scratch *scratch)
+/* Inserts what was measured. */
+N2_INLINE void keep(const struct n2_view *view, bool picky, uint64_t entry,
+                    struct n2_scratch *scratch)
 {
     if (picky && n2_view_admits(view, n2_entry_node(entry)))
         n2_queue_insert(&scratch->found, entry);
-    return n2_queue_insert(&scratch->queue, entry);
+    n2_queue_insert(&scratch->queue, entry);
 }
 
 static void clear(struct n2_scratch *scratch, struct n2_beam beam)

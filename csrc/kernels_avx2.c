@@ -255,8 +255,7 @@ AVX2_INLINE __m256i short_step(__m256i sum, __m256i lanes, __m256i four, uint32_
 AVX2_INLINE __m256i unit_step(__m256i sum, const uint8_t *lanes, const uint8_t *unit)
 {
     static const uint8_t in_use[N2_CODE_UNIT] = {[0 ... N2_SHORT_HALF - 1] = 0x3c};
-    const uint64_t all = (UINT64_C(1) << N2_SHORT_HALF) - 1;
-    uint64_t low = n2_code_fifth(unit, false) & all, high = n2_code_fifth(unit, true) & all;
+    uint64_t low = n2_code_fifth(unit, false), high = n2_code_fifth(unit, true);
     __m256i m0 = load(in_use), m1 = load(in_use + 32), x0 = load(unit), x1 = load(unit + 32);
     sum =
         short_step(sum, load(lanes), _mm256_and_si256(_mm256_slli_epi16(x0, 2), m0), (uint32_t)low);

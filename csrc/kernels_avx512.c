@@ -223,11 +223,6 @@ AVX512 static void code_rows(const uint8_t *code, const uint8_t *codes, size_t b
     rows_by_length(true, code, codes, bytes, nodes, n, out);
 }
 
-AVX512_INLINE __mmask64 fifth_of(const uint8_t *unit, bool upper)
-{
-    return n2_code_fifth(unit, upper) & ((UINT64_C(1) << N2_SHORT_HALF) - 1);
-}
-
 AVX512 static void short_code_rows(const uint8_t *lanes, const uint8_t *codes, size_t bytes,
                                    const uint32_t *nodes, size_t n, uint32_t *out)
 {
@@ -246,8 +241,8 @@ AVX512 static void short_code_rows(const uint8_t *lanes, const uint8_t *codes, s
                 __m512i halves = load(unit);
                 __m512i low = _mm512_and_si512(_mm512_slli_epi16(halves, 2), in_use);
                 __m512i high = _mm512_and_si512(_mm512_srli_epi16(halves, 2), in_use);
-                low = _mm512_mask_add_epi8(low, fifth_of(unit, false), low, top);
-                high = _mm512_mask_add_epi8(high, fifth_of(unit, true), high, top);
+                low = _mm512_mask_add_epi8(low, n2_code_fifth(unit, false), low, top);
+                high = _mm512_mask_add_epi8(high, n2_code_fifth(unit, true), high, top);
                 sum[r] = code_step(true, code_step(true, sum[r], q0, low), q1, high);
             }
         }

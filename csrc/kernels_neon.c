@@ -157,9 +157,8 @@ static uint8x16_t fifths_of(uint16_t bits)
 static uint32x4_t unit_distance(uint32x4_t sum, const uint8_t *lanes, const uint8_t *unit)
 {
     static const uint8_t in_use[N2_CODE_UNIT] = {[0 ... N2_SHORT_HALF - 1] = 0x3c};
-    const uint64_t all = (UINT64_C(1) << N2_SHORT_HALF) - 1;
     for (size_t half = 0; half < 2; half++) {
-        uint64_t fifths = n2_code_fifth(unit, half) & all;
+        uint64_t fifths = n2_code_fifth(unit, half);
         for (size_t i = 0; i < N2_CODE_UNIT; i += 16) {
             uint8x16_t x = vld1q_u8(unit + i);
             x = vandq_u8(half ? vshrq_n_u8(x, 2) : vshlq_n_u8(x, 2), vld1q_u8(in_use + i));

@@ -91,14 +91,13 @@ N2_INLINE size_t n2_queue_place(const struct n2_queue *queue, uint64_t entry)
     return at;
 }
 
-/* Inserts an entry, unless as many nearer ones as the beam is wide are there. Returns its place;
- * that behind the last if it was not inserted. */
-N2_INLINE size_t n2_queue_insert(struct n2_queue *queue, uint64_t entry)
+/* Inserts an entry, unless as many nearer ones as the beam is wide are there. */
+N2_INLINE void n2_queue_insert(struct n2_queue *queue, uint64_t entry)
 {
     uint64_t *e = queue->entries;
     if (queue->size == queue->beam.width) {
         if (entry >= e[queue->size - 1])
-            return queue->size;
+            return;
         queue->size--;
     }
     size_t at = n2_queue_place(queue, entry);
@@ -107,7 +106,6 @@ N2_INLINE size_t n2_queue_insert(struct n2_queue *queue, uint64_t entry)
     queue->size++;
     if (at < queue->next)
         queue->next = at;
-    return at;
 }
 
 #define N2_QUEUE_FEW 64 /* entries, up to which comparing each with each is fastest */
