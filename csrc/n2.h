@@ -132,7 +132,8 @@ enum n2_navigation {
  * tenth at most. A link more costs a walk next to nothing then: see N2_HEURISTIC. */
 enum n2_sketch {
     N2_SKETCH_AUTO = 1, /* where codes keep all directions that there are and take more than 64
-                           bytes: of more than 102, under dot of more than 64 */
+                           bytes: of more than 102; of more than 64 under dot, and where a sample
+                           finds too little by five bits a direction */
     N2_SKETCH_ON = 2,   /* wherever there are codes */
     N2_SKETCH_OFF = 3   /* never */
 };

@@ -96,7 +96,8 @@ type Sketch int32
 
 const (
 	// SketchAuto keeps them where codes keep all directions that there are and take more than 64 bytes:
-	// of more than 102, under [Dot] of more than 64. It is the default.
+	// of more than 102; of more than 64 under [Dot], and where a sample finds too little by five bits a
+	// direction. It is the default.
 	SketchAuto Sketch = 1
 	// SketchOn keeps them wherever there are codes.
 	SketchOn Sketch = 2
