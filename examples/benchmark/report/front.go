@@ -10,10 +10,12 @@ import (
 )
 
 // subject is the peer that the benchmark is about; it is drawn thicker. subjectName is what it is
-// called in tables and plots, beside "n2-original".
+// called in tables and plots. Others whose names begin with it are N2 in other modes, but for
+// original, which is another library.
 const (
 	subject     = "n2"
 	subjectName = "N2"
+	original    = "n2-original"
 )
 
 // view chooses the searches that may be compared with each other.

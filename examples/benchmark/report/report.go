@@ -29,7 +29,7 @@ import (
 var errEmpty = errors.New("report: no results")
 
 // Write makes the directory dir with index.html, which holds all plots and tables in itself;
-// tables.md, the same tables as Markdown; and each plot as NAME-light.png, NAME-light.svg,
+// README.md, a page of the plots and main tables as Markdown; and each plot as NAME-light.png, NAME-light.svg,
 // NAME-dark.png and NAME-dark.svg. Files of the same names are replaced.
 func Write(records []measure.Record, dir string) error {
 	d := collect(records)
@@ -56,7 +56,7 @@ func Write(records []measure.Record, dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, "index.html"), page, 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "tables.md"), []byte(markdownPage(sections)), 0o644)
+	return os.WriteFile(filepath.Join(dir, pageFile), []byte(d.markdownPage()), 0o644)
 }
 
 // Summary returns the tables that say most, as Markdown for a terminal: for each data set the speeds
@@ -242,19 +242,4 @@ func (d *data) failures(limit int) (table, bool) {
 	}
 	out.Header, out.Text = append([]string{"data set"}, out.Header...), out.Text+1
 	return out, len(out.Rows) > 0
-}
-
-// markdownPage writes all tables that are not folded.
-func markdownPage(sections []section) string {
-	var b strings.Builder
-	for _, s := range sections {
-		fmt.Fprintf(&b, "## %s\n\n", s.title)
-		for _, t := range s.tables {
-			if t.Caption != "" {
-				fmt.Fprintf(&b, "%s:\n\n", t.Caption)
-			}
-			b.WriteString(t.markdown() + "\n")
-		}
-	}
-	return b.String()
 }

@@ -53,8 +53,8 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-func TestTables(t *testing.T) {
-	golden(t, "tables.md", markdownPage(collect(results(t)).sections()))
+func TestMarkdownPage(t *testing.T) {
+	golden(t, "page.md", collect(results(t)).markdownPage())
 }
 
 func TestReadmeSection(t *testing.T) {
@@ -200,7 +200,7 @@ func TestUpdateReadme(t *testing.T) {
 	}
 	got := string(text)
 	if !strings.HasPrefix(got, "# A\n"+BeginMark+"\nMeasured on") || !strings.HasSuffix(got, EndMark+"\n## B\n") ||
-		strings.Contains(got, "old") || strings.Count(got, "### What failed") != 1 {
+		strings.Contains(got, "old") || strings.Count(got, "[all tables and plots](plots/README.md)") != 1 {
 		t.Errorf("wrong file:\n%s", got)
 	}
 	for _, bad := range []string{"", BeginMark, EndMark + BeginMark, BeginMark + EndMark + EndMark} {

@@ -23,12 +23,7 @@ func situations(t *testing.T) []measure.Record {
 }
 
 func TestSituations(t *testing.T) {
-	golden(t, "situations.md", markdownPage(collect(situations(t)).sections()))
-	got, err := ReadmeSection(situations(t), ReadmeOptions{Images: "plots"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	golden(t, "situations-readme.md", got)
+	golden(t, "situations.md", collect(situations(t)).markdownPage())
 }
 
 // TestSituationsBeside says that they add to what is shown of the points, and change nothing of it.
@@ -44,20 +39,13 @@ func TestSituationsBeside(t *testing.T) {
 			records = append(records, r)
 		}
 	}
-	alone, err := ReadmeSection(results(t), ReadmeOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	both, err := ReadmeSection(records, ReadmeOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	first, _, _ := strings.Cut(alone, "### glove-100, n = 100,000")
+	alone, both := collect(results(t)).markdownPage(), collect(records).markdownPage()
+	first, _, _ := strings.Cut(alone, "## glove-100, n = 100,000")
 	if !strings.HasPrefix(both, first) {
 		t.Error("what was there before has changed")
 	}
 	for _, title := range []string{"searched while it changes", "searches under filters"} {
-		if strings.Count(both, "### glove-100, n = 10,000: "+title) != 1 {
+		if strings.Count(both, "## glove-100, n = 10,000: "+title) != 1 {
 			t.Errorf("no section %q", title)
 		}
 	}
