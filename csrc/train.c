@@ -20,6 +20,7 @@
 #define ENOUGH 0.92f                     /* the share of them that is */
 #define HOPELESS 0.3f                    /* if so few are, more axes will not help either */
 #define LOST 0.03f                       /* the share that rounding may lose */
+#define LOST_SHORT 0.06f                 /* the same for short codes, which read half as much */
 #define CLIPPED 1000                     /* one coordinate in so many lies outside its byte */
 #define FINE_PRODUCTS 1                  /* units between its first and tenth products, under dot */
 #define LOW_SHARE 50                     /* one in so many is nearer than `shrink` says */
@@ -476,7 +477,8 @@ static int make_and_try(struct sample *s, bool short_codes, float share, struct 
     }
     n2_team_for(t->team, s->n, GRAIN, encode_sample, s);
     n2_team_for(t->team, QUERIES, 1, try_codes, s);
-    if ((!t->forced || short_codes) && mean_found(s, 0) < share - LOST)
+    float lost = share - mean_found(s, 0);
+    if (short_codes ? lost > LOST_SHORT : lost > LOST && !t->forced)
         n2_space_release(space);
     else
         space->shrink = choose_shrink(s);

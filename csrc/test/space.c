@@ -28,8 +28,8 @@ static struct n2_stats stats_of(struct n2_index *index)
     CHECKF((stats.code_axes == 0) == (stats.code_bytes == 0) && stats.code_axes <= 512 &&
                stats.code_axes <= stats.dim + (stats.metric == N2_DOT),
            "%u axes, %llu bytes of codes", stats.code_axes, (unsigned long long)stats.code_bytes);
-    if (stats.code_axes) /* one byte an axis for each vector that is built */
-        CHECK(stats.code_bytes >= (stats.n_vectors - stats.n_pending) * stats.code_axes);
+    if (stats.code_axes) /* five bits an axis at least, for each vector that is built */
+        CHECK(stats.code_bytes * 8 >= (stats.n_vectors - stats.n_pending) * stats.code_axes * 5);
     return stats;
 }
 
