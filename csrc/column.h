@@ -51,4 +51,12 @@ N2_INLINE void *n2_column_row(const struct n2_column *column, size_t row)
     return column->base + row * column->stride;
 }
 
+/* Asks the cache for the first lines of a row. */
+N2_INLINE void n2_column_prefetch(const struct n2_column *column, size_t row, size_t lines)
+{
+    const unsigned char *bytes = n2_column_row(column, row);
+    for (size_t at = 0; at < n2_min(column->stride, lines * N2_CACHE_LINE); at += N2_CACHE_LINE)
+        N2_PREFETCH(bytes + at);
+}
+
 #endif

@@ -16,6 +16,9 @@ size_t n2_hnsw_links(const struct n2_view *view, uint32_t node, uint32_t level, 
 uint64_t n2_hnsw_descend(const struct n2_view *view, const struct n2_probe *probe, uint64_t entry,
                          uint32_t level, struct n2_scratch *scratch);
 
+/* Asks the cache for what n2_view_keys will read of nodes[n]. */
+void n2_hnsw_prefetch(const struct n2_view *view, const uint32_t *nodes, size_t n);
+
 /* SEARCH-LAYER (Algorithm 2): from the nodes in scratch->queue, which are also in scratch->visited,
  * finds those nearest to the probe, as many and as far as the queue's beam says: n2_hnsw_found. A
  * picky view's walk sets scratch->gave_up if it ended early. */

@@ -11,6 +11,7 @@
 #define FOUND_BYTES ((size_t)64 << 20) /* at most, of all members' candidates */
 #define MEETING_PLACES 3               /* nearest found nodes, at which members meet their mates */
 #define MATES_EACH_WAY 16              /* of those that meet at a node, how many are looked at */
+#define PREFETCHED 64                  /* candidates of a member, before it selects */
 #define GRAIN 16                       /* members a thread takes at a time */
 
 _Static_assert(MOST < 1 << N2_MEMBER_BITS, "a member's number fits its bits");
@@ -162,6 +163,17 @@ static void add_mates(const struct n2_inserter *in, size_t i, const struct n2_pr
         n2_queue_insert(&scratch->queue, n2_entry(keys[m], mates[m]));
 }
 
+/* Asks the cache for the nearest candidates, which a batch has driven out of it since they were
+ * found. */
+static void prefetch_found(const struct n2_inserter *in, size_t i)
+{
+    uint32_t nodes[PREFETCHED];
+    size_t n = n2_min(in->members[i].n_found, PREFETCHED);
+    for (size_t j = 0; j < n; j++)
+        nodes[j] = n2_entry_node(in->found[i * in->ef_construction + j]);
+    n2_hnsw_prefetch(&in->view, nodes, n);
+}
+
 /* Selects the neighbours of members begin..end-1 on level 0. */
 static void select_neighbours(void *context, size_t begin, size_t end, int worker)
 {
@@ -174,6 +186,7 @@ static void select_neighbours(void *context, size_t begin, size_t end, int worke
         if (member->equal != N2_NONE)
             continue;
         struct n2_probe probe;
+        prefetch_found(in, i);
         n2_view_probe_node(&in->view, member->node, scratch->query, &probe);
         n2_queue_clear(queue, (struct n2_beam){.width = in->ef_construction});
         queue->size = member->n_found;

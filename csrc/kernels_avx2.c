@@ -156,6 +156,16 @@ AVX2_INLINE __m128i fold_words(__m256i a, __m256i b, __m256i c, __m256i d)
     return _mm_add_epi32(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1));
 }
 
+/* Stores the first min(n, 4) words of `four`. */
+AVX2_INLINE void store_words(void *out, __m128i four, size_t n)
+{
+    const __m128i places = _mm_setr_epi32(0, 1, 2, 3);
+    if (n >= 4)
+        _mm_storeu_si128((__m128i *)out, four);
+    else
+        _mm_maskstore_epi32((int *)out, _mm_cmpgt_epi32(_mm_set1_epi32((int)n), places), four);
+}
+
 /* sum + the squared differences of 32 bytes. */
 AVX2_INLINE __m256i whole_step(__m256i sum, __m256i a, __m256i b)
 {
@@ -189,9 +199,7 @@ AVX2 static void whole_l2_rows(const uint8_t *query, const unsigned char *rows, 
         for (size_t r = 0; r < 4 && left; r++)
             sum[r] = whole_step(sum[r], load_first(query + j, left),
                                 load_first((const uint8_t *)x[r] + j, left));
-        uint32_t four[4];
-        _mm_storeu_si128((__m128i *)(void *)four, fold_words(sum[0], sum[1], sum[2], sum[3]));
-        memcpy(out + i, four, n2_min(n - i, 4) * sizeof(*four));
+        store_words(out + i, fold_words(sum[0], sum[1], sum[2], sum[3]), n - i);
     }
 }
 
@@ -210,9 +218,7 @@ AVX2_INLINE void rows_of(bool squares, size_t bytes, const void *code, const uin
         for (size_t j = 0; j < bytes; j += 32)
             for (size_t r = 0; r < 4; r++)
                 sum[r] = code_step(squares, sum[r], load(a + j), load(x[r] + j));
-        uint32_t four[4];
-        _mm_storeu_si128((__m128i *)(void *)four, fold_words(sum[0], sum[1], sum[2], sum[3]));
-        memcpy(sums + i, four, n2_min(n - i, 4) * sizeof(*four));
+        store_words(sums + i, fold_words(sum[0], sum[1], sum[2], sum[3]), n - i);
     }
 }
 
@@ -278,9 +284,7 @@ AVX2 static void short_code_rows(const uint8_t *lanes, const uint8_t *codes, siz
         for (size_t j = 0; j < bytes; j += N2_CODE_UNIT)
             for (size_t r = 0; r < 4; r++)
                 sum[r] = unit_step(sum[r], lanes + 2 * j, (const uint8_t *)x[r] + j);
-        uint32_t four[4];
-        _mm_storeu_si128((__m128i *)(void *)four, fold_words(sum[0], sum[1], sum[2], sum[3]));
-        memcpy(out + i, four, n2_min(n - i, 4) * sizeof(*four));
+        store_words(out + i, fold_words(sum[0], sum[1], sum[2], sum[3]), n - i);
     }
 }
 
@@ -326,9 +330,7 @@ AVX2 static void project(const int16_t *x, const int8_t *rows, size_t width, siz
                     _mm256_add_epi32(sum[r], _mm256_madd_epi16(_mm256_cvtepi8_epi16(bytes), of_x));
             }
         }
-        int32_t four[4];
-        _mm_storeu_si128((__m128i *)(void *)four, fold_words(sum[0], sum[1], sum[2], sum[3]));
-        memcpy(out + j, four, n2_min(n_rows - j, 4) * sizeof(*four));
+        store_words(out + j, fold_words(sum[0], sum[1], sum[2], sum[3]), n_rows - j);
     }
 }
 

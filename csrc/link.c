@@ -10,6 +10,8 @@
 #include "sort.h"
 
 #define GRAIN 64 /* rows or words a thread takes at a time */
+#define AHEAD 8  /* words that what is written to is asked for in advance */
+#define LINES 8  /* of each row, which are asked for */
 
 /* A link back: level, the node it leads from, the number of the member it leads to. In this order,
  * so that sorting brings together what is written to one row, by members in order. */
@@ -58,6 +60,7 @@ void n2_link_choose(const struct n2_inserter *in, uint32_t node, uint32_t level,
 {
     uint32_t *nodes = scratch->nodes;
     struct n2_probe probe;
+    n2_hnsw_prefetch(&in->view, nodes, n);
     n2_view_probe_node(&in->view, node, scratch->query, &probe);
     n2_view_keys(&in->view, &probe, nodes, n, scratch->keys);
     struct n2_queue *queue = &scratch->queue;
@@ -138,12 +141,25 @@ static void write_own_rows(void *context, size_t begin, size_t end, int worker)
     }
 }
 
+/* Asks the cache for what linking a word back will read and write on level 0. */
+static void prefetch_back(const struct n2_inserter *in, uint64_t word)
+{
+    if (back_row(word) >> NODE_BITS > 0)
+        return;
+    uint32_t node = (uint32_t)back_row(word);
+    n2_column_prefetch(&in->graph->links0, node, LINES);
+    n2_column_prefetch(&in->slack.slots, node, LINES);
+    n2_hnsw_prefetch(&in->view, &node, 1);
+}
+
 /* Links the words that start within begin..end-1, each row's to its end. */
 static void link_back(void *context, size_t begin, size_t end, int worker)
 {
     struct n2_inserter *in = context;
     const uint64_t *words = in->words;
     for (size_t i = begin; i < end; i++) {
+        if (i + AHEAD < in->n_words)
+            prefetch_back(in, words[i + AHEAD]);
         if (i > 0 && back_row(words[i]) == back_row(words[i - 1]))
             continue; /* not the first of its row */
         uint32_t node = (uint32_t)back_row(words[i]);

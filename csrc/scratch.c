@@ -21,16 +21,17 @@ static struct n2_scratch *make(size_t dim)
     s->lengths = n2_alloc(N2_MAX_DEGREE, sizeof(float));
     s->nodes = n2_alloc(N2_MAX_DEGREE, sizeof(uint32_t));
     s->keys = n2_alloc(N2_MAX_DEGREE, sizeof(uint32_t));
+    s->places = n2_alloc(N2_MAX_DEGREE, sizeof(uint32_t));
     s->fresh = n2_alloc(2 * N2_MAX_DEGREE, sizeof(uint64_t));
     s->visited.seen = n2_alloc(N2_VISITED_REMEMBERED, sizeof(uint32_t));
     if (!s->query || !s->centre || !s->whole || !s->encoding || !s->code || !s->ask ||
-        !s->lengths || !s->nodes || !s->keys || !s->fresh || !s->visited.seen) {
+        !s->lengths || !s->nodes || !s->keys || !s->places || !s->fresh || !s->visited.seen) {
         n2_scratch_free(s);
         return NULL;
     }
     s->n_bytes = sizeof(*s) + 2 * n2_space_floats(dim) * sizeof(float) + dim +
                  n2_space_buffer_bytes(dim) + N2_MAX_LANES + sizeof(*s->ask) +
-                 (3 * N2_MAX_DEGREE + N2_VISITED_REMEMBERED) * sizeof(uint32_t) +
+                 (4 * N2_MAX_DEGREE + N2_VISITED_REMEMBERED) * sizeof(uint32_t) +
                  2 * N2_MAX_DEGREE * sizeof(uint64_t);
     return s;
 }
@@ -95,6 +96,7 @@ void n2_scratch_free(struct n2_scratch *s)
     n2_alloc_free(s->lengths);
     n2_alloc_free(s->nodes);
     n2_alloc_free(s->keys);
+    n2_alloc_free(s->places);
     n2_alloc_free(s->fresh);
     n2_alloc_free(s);
 }

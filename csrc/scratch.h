@@ -24,6 +24,7 @@ struct n2_scratch {
     uint8_t *code;               /* [N2_MAX_LANES] of the query, or its weights */
     float *lengths;              /* [N2_MAX_DEGREE] of nodes selected */
     uint32_t *nodes, *keys;      /* [N2_MAX_DEGREE] each, what one step measures */
+    uint32_t *places;            /* [N2_MAX_DEGREE] of what may enter the queue */
     uint64_t *fresh;             /* [2][N2_MAX_DEGREE] what of it enters the queue, and sorted */
     struct n2_sketch_query *ask; /* of the query */
     size_t n_measured;           /* distances, counted up by walks on level 0 */
