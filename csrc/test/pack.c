@@ -186,14 +186,14 @@ static void check_searches(struct n2_index *index, struct n2_index *floats, int 
         CHECK_RESULTS(metric, got, m, n);
     }
     double recall = (double)n_found / (double)(n_queries * K);
-    CHECKF(recall >= 0.9, "metric %d: recall %.4f", metric, recall);
+    CHECKF(recall >= 0.9, "metric %d, dim %zu: recall %.4f", metric, dim, recall);
     free(want);
     free(by_id);
 }
 
 static void check_index(int metric, int storage, int navigation, size_t dim, uint64_t *rng)
 {
-    const size_t n = test_scale(1500, 600), n_queries = 20;
+    const size_t n = test_scale(1500, 600), n_queries = 50;
     float *vectors = data_make(rng, n + n_queries, dim, DATA_NORMAL, 20);
     float *rounded = must_alloc(n * dim, sizeof *rounded);
     struct n2_options options = options_of(metric);
@@ -237,7 +237,7 @@ static void check_index(int metric, int storage, int navigation, size_t dim, uin
         other = index_bytes(loaded);
         CHECK(bytes_equal(bytes, other));
         bytes_free(&other);
-        check_searches(loaded, floats, metric, dim, vectors + n * dim, 5, n);
+        check_searches(loaded, floats, metric, dim, vectors + n * dim, n_queries, n);
         CHECK_STATUS(0, n2_add(loaded, vectors, n / 2, NULL));
         CHECK_STATUS(0, build_on(loaded, 2));
         CHECK_SOUND(loaded);

@@ -277,7 +277,10 @@ static void test_option(void)
         size_t dim;
         bool falls; /* the variance, from direction to direction */
         bool automatic;
-    } sets[] = {{96, false, true}, {160, true, false}, {30, false, false}};
+    } sets[] = {{110, false, true}, /* codes of two lines */
+                {96, false, false}, /* short ones, of one */
+                {160, true, false},
+                {30, false, false}};
     const size_t n = test_scale(3000, 1200);
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         size_t dim = sets[i].dim;
