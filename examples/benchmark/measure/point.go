@@ -14,8 +14,9 @@ import (
 	"github.com/n2ann/n2/examples/benchmark/peer"
 )
 
-// warmUp is how many searches precede a point: they fill caches and tell how long it will take.
-const warmUp = 100
+// judged is how many searches precede a point, the same ones whatever the peer: they fill caches, tell
+// how long it will take, and are those whose recall counts.
+const judged = 1000
 
 // minQueries is how many searches a repeat makes at least, however slow they are.
 const minQueries = 200
@@ -93,11 +94,12 @@ func (r *runner) turn(ctx context.Context, m member, p point, t *turn, running m
 	r.bind(process, p.threads)
 	limit := t.limit
 	if round < 0 {
-		limit = min(warmUp, r.Data.QueryCount)
+		limit = min(judged, r.Data.QueryCount)
 	}
 	f, err := r.search(ctx, process, p, t.search, limit)
+	var v Verdict
 	if err == nil && round <= 0 {
-		t.verdict, err = r.judges[p.k].Judge(f.ids, p.k)
+		v, err = r.judges[p.k].Judge(f.ids, p.k)
 	}
 	if err != nil {
 		t.failed = true
@@ -109,6 +111,7 @@ func (r *runner) turn(ctx context.Context, m member, p point, t *turn, running m
 		return r.failed(ctx, m, 0, "search", fmt.Errorf("k=%d, %s, %s: %w", p.k, label(t.search), p.mode, err))
 	}
 	if round < 0 {
+		t.verdict = v
 		t.limit = int(min(f.qps()*r.Budget.Seconds(), float64(r.Data.QueryCount)))
 		t.limit = min(max(t.limit, minQueries), r.Data.QueryCount)
 		return nil
@@ -117,9 +120,9 @@ func (r *runner) turn(ctx context.Context, m member, p point, t *turn, running m
 	if round == 0 || f.qps() > t.best.qps() {
 		t.best = f
 	}
-	if round == 0 && t.verdict.Missing > 0 {
+	if round == 0 && v.Missing > 0 {
 		return r.failed(ctx, m, 0, "search", fmt.Errorf("k=%d, %s, %s: fewer than k for %d of %d queries, %d ids missing",
-			p.k, label(t.search), p.mode, t.verdict.Short, f.Count, t.verdict.Missing))
+			p.k, label(t.search), p.mode, v.Short, f.Count, v.Missing))
 	}
 	return nil
 }
@@ -153,7 +156,8 @@ func (r *runner) result(m member, p point, t *turn, reference *Reference) *Searc
 	s := &Search{Run: r.run, Dataset: r.Data.Name, N: r.Data.N, Peer: m.spec.Name, Params: m.params,
 		Search: t.search, K: p.k, Mode: p.mode, Threads: p.threads, QPS: sorted[n-1],
 		QPSSpread: (sorted[n-1] - sorted[0]) / median, Repeats: n,
-		Recall: t.verdict.Recall, RecallDistance: t.verdict.RecallDistance, Reference: reference}
+		Recall: t.verdict.Recall, RecallDistance: t.verdict.RecallDistance, Judged: min(judged, r.Data.QueryCount),
+		Reference: reference}
 	if l := t.best.Latencies; len(l) == 3 {
 		s.P50, s.P95, s.P99 = l[0], l[1], l[2]
 	}

@@ -88,6 +88,7 @@ type Search struct {
 	P99            float64        `json:"p99_us"`
 	Recall         float64        `json:"recall"`          // by id
 	RecallDistance float64        `json:"recall_distance"` // one as near as the k-th true neighbour counts too
+	Judged         int            `json:"judged"`          // of how many queries, the first ones; 0 is not known
 	Reference      *Reference     `json:"reference"`
 }
 

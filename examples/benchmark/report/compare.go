@@ -119,7 +119,7 @@ func compareFronts(da, db *data) []change {
 			pb, _ := b.points(peer, oneThread, nil)
 			drift := drifts(pa, pb)
 			for _, r := range recalls {
-				ra, rb := at(front(pa), r), at(front(pb), r)
+				ra, rb := frontOf(pa).at(r), frontOf(pb).at(r)
 				if !ra.ok || !rb.ok || ra.least || rb.least {
 					continue
 				}

@@ -19,9 +19,35 @@ const leastRecall = 0.5
 
 // curveOf is what the recall plot shows of one peer.
 type curveOf struct {
-	peer       string
-	front, off plotter.XYs
-	speed      float64 // at recall 0.95, for the order of the legend
+	peer          string
+	line, on, off plotter.XYs
+	speed         float64 // at recall 0.95, for the order of the legend
+}
+
+// steps is how many pieces a line has between two points: one graph may become faster than another there.
+const steps = 4
+
+// line is a front as it is drawn, and which of the points lie on it.
+func (f front) line() (line plotter.XYs, on []point) {
+	var at []float64
+	for _, points := range f {
+		for _, p := range points {
+			at = append(at, p.recall)
+			if f.at(p.recall).qps <= p.qps {
+				on = append(on, p)
+			}
+		}
+	}
+	slices.Sort(at)
+	at = slices.Compact(at)
+	for i, recall := range at {
+		for step := 0; i > 0 && step < steps-1; step++ {
+			between := at[i-1] + (recall-at[i-1])*float64(step+1)/steps
+			line = append(line, plotter.XY{X: between, Y: f.at(between).qps})
+		}
+		line = append(line, plotter.XY{X: recall, Y: f.at(recall).qps})
+	}
+	return line, on
 }
 
 // recallFigure plots recall against QPS: the front of each peer as a line, its other points faint.
@@ -30,12 +56,13 @@ func (s *set) recallFigure(v view) (figure, bool) {
 	low, high, bottom, top := 1.0, 0.0, 0.0, 0.0
 	for _, peer := range s.peers() {
 		points, _ := s.points(peer, v, nil)
+		f := frontOf(points)
+		c := curveOf{peer: peer, speed: f.at(0.95).qps}
+		line, best := f.line()
 		on := map[string]bool{}
-		f := front(points)
-		c := curveOf{peer: peer, speed: at(f, 0.95).qps}
-		for _, p := range f {
+		for _, p := range best {
 			on[searchKey(p.m)] = true
-			c.front = append(c.front, plotter.XY{X: p.recall, Y: p.qps})
+			c.on = append(c.on, plotter.XY{X: p.recall, Y: p.qps})
 		}
 		for _, p := range points {
 			if p.recall >= leastRecall {
@@ -49,8 +76,8 @@ func (s *set) recallFigure(v view) (figure, bool) {
 				}
 			}
 		}
-		c.front = clip(c.front, leastRecall)
-		if len(c.front) > 0 {
+		c.line, c.on = clip(line, leastRecall), clip(c.on, leastRecall)
+		if len(c.line) > 0 {
 			curves = append(curves, c)
 		}
 	}
@@ -90,8 +117,8 @@ func (s *set) recallFigure(v view) (figure, bool) {
 			return 1
 		})
 		for _, c := range onTop { // N2 and the reference last
-			p.Add(&plotter.Line{XYs: c.front, LineStyle: t.line(c.peer)},
-				&plotter.Scatter{XYs: c.front, GlyphStyle: t.glyph(c.peer)})
+			p.Add(&plotter.Line{XYs: c.line, LineStyle: t.line(c.peer)},
+				&plotter.Scatter{XYs: c.on, GlyphStyle: t.glyph(c.peer)})
 		}
 		p.X.Scale, p.X.Tick.Marker = missScale{}, missTicks{}
 		p.X.Min, p.X.Max = max(leastRecall, 1-(1-low)*1.15), 1-(1-high)/1.3
@@ -294,7 +321,7 @@ func growthOf(sets []*set) (build, search, mem []growthRow) {
 				}
 			}
 			points, _ := s.points(peer, oneThread, nil)
-			if got := at(front(points), growthRecall); got.ok && !got.least {
+			if got := frontOf(points).at(growthRecall); got.ok && !got.least {
 				q.add(n, 1e6/got.qps)
 			}
 		}

@@ -127,14 +127,13 @@ func shareTable(group []*sieve) table {
 		row := []string{displayName(peer)}
 		for _, f := range group {
 			points, _ := f.points(peer, filterView(f.k), nil)
-			curve := front(points)
-			switch got := at(curve, filterRecall); {
+			switch got := frontOf(points).at(filterRecall); {
 			case got.ok && got.least && peer != floor:
 				row = append(row, "≥ "+figures(got.qps))
 			case got.ok:
 				row = append(row, figures(got.qps))
-			case len(curve) > 0:
-				row = append(row, fmt.Sprintf("(%.2f)", curve[len(curve)-1].recall))
+			case len(points) > 0:
+				row = append(row, fmt.Sprintf("(%.2f)", most(points)))
 			default:
 				row = append(row, none)
 			}
@@ -142,6 +141,15 @@ func shareTable(group []*sieve) table {
 		t.Rows = append(t.Rows, row)
 	}
 	return t
+}
+
+// most is the highest recall of some points.
+func most(points []point) float64 {
+	highest := 0.0
+	for _, p := range points {
+		highest = max(highest, p.recall)
+	}
+	return highest
 }
 
 // floor is the peer that scans what is allowed; it has one point, which finds all.
@@ -155,7 +163,7 @@ func (s *set) shareFigure(group []*sieve) (figure, bool) {
 		line := series{peer: peer, text: displayName(peer)}
 		for _, f := range slices.Backward(group) {
 			points, _ := f.points(peer, filterView(f.k), nil)
-			if got := at(front(points), filterRecall); got.ok {
+			if got := frontOf(points).at(filterRecall); got.ok {
 				line.xys = append(line.xys, plotter.XY{X: 100 * f.share, Y: got.qps})
 				seen[100*f.share] = true
 			}

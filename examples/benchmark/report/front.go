@@ -66,9 +66,32 @@ func (s *set) points(peer string, v view, keep func(params map[string]any) bool)
 	return list, single && len(list) > 0
 }
 
-// front returns the Pareto front: the points that no other one reaches in both recall and QPS, by
-// rising recall and so by falling QPS. Of equal points one is kept.
-func front(points []point) []point {
+// front is what a peer is judged by: the Pareto front of each of its graphs, which are those of
+// different build parameters. A reading lies between two points of one graph: between points of two
+// there is nothing.
+type front [][]point
+
+// frontOf sorts points by their graphs.
+func frontOf(points []point) front {
+	var graphs []string
+	of := map[string][]point{}
+	for _, p := range points {
+		graph := label(p.m.Params)
+		if of[graph] == nil {
+			graphs = append(graphs, graph)
+		}
+		of[graph] = append(of[graph], p)
+	}
+	var f front
+	for _, graph := range graphs {
+		f = append(f, pareto(of[graph]))
+	}
+	return f
+}
+
+// pareto returns the points that no other one reaches in both recall and QPS, by rising recall and
+// so by falling QPS. Of equal points one is kept.
+func pareto(points []point) []point {
 	sorted := append([]point(nil), points...)
 	sort.SliceStable(sorted, func(i, j int) bool {
 		a, b := sorted[i], sorted[j]
@@ -96,19 +119,35 @@ type reading struct {
 	spread float64 // the larger one of the two points used
 }
 
-// at reads a front at a recall: between two neighbouring points the logarithm of the QPS is linear
-// in the recall, as the plot draws it. Above the front there is no answer; below it, the fastest
-// point is a lower bound.
-func at(front []point, recall float64) reading {
-	i := sort.Search(len(front), func(i int) bool { return front[i].recall >= recall })
-	if i == len(front) {
+// at reads a front at a recall: what the graph says that is fastest there.
+func (f front) at(recall float64) reading {
+	var best reading
+	least := true
+	for _, points := range f {
+		if got := read(points, recall); got.ok {
+			least = least && got.least
+			if got.qps > best.qps {
+				best = got
+			}
+		}
+	}
+	best.least = best.ok && least
+	return best
+}
+
+// read reads the front of one graph: between two neighbouring points the logarithm of the QPS is
+// linear in the recall. Above the front there is no answer; below it, the fastest point is a lower
+// bound.
+func read(points []point, recall float64) reading {
+	i := sort.Search(len(points), func(i int) bool { return points[i].recall >= recall })
+	if i == len(points) {
 		return reading{}
 	}
-	b := front[i]
+	b := points[i]
 	if i == 0 {
 		return reading{ok: true, least: b.recall > recall, qps: b.qps, spread: b.spread}
 	}
-	a := front[i-1]
+	a := points[i-1]
 	t := (recall - a.recall) / (b.recall - a.recall)
 	qps := math.Exp((1-t)*math.Log(a.qps) + t*math.Log(b.qps))
 	return reading{ok: true, qps: qps, spread: max(a.spread, b.spread)}
@@ -125,7 +164,7 @@ func ratio(a, b reading) float64 {
 // referenceFront is the front that a peer's points are compared with: the reference's in the run
 // that measured them, so that the ratio is one within a run. Where that run, or one of several,
 // did not measure the reference so, it is the front over all runs.
-func (s *set) referenceFront(points []point, v view, keep func(map[string]any) bool) []point {
+func (s *set) referenceFront(points []point, v view, keep func(map[string]any) bool) front {
 	if len(points) > 0 {
 		run := points[0].m.Run
 		same := true
@@ -135,12 +174,12 @@ func (s *set) referenceFront(points []point, v view, keep func(map[string]any) b
 		if same {
 			in := set{searches: s.references[run]}
 			if list, _ := in.points(reference, v, keep); len(list) > 0 {
-				return front(list)
+				return frontOf(list)
 			}
 		}
 	}
 	list, _ := s.points(reference, v, keep)
-	return front(list)
+	return frontOf(list)
 }
 
 // growth fits y = c x^e by least squares on the logarithms. ok is false with fewer than two

@@ -18,7 +18,7 @@ func pts(values ...float64) []point {
 	return list
 }
 
-func TestFront(t *testing.T) {
+func TestPareto(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		in, want []point
@@ -33,7 +33,7 @@ func TestFront(t *testing.T) {
 		{"dent", pts(0.5, 100, 0.6, 40, 0.7, 50, 0.8, 30), pts(0.5, 100, 0.7, 50, 0.8, 30)},
 		{"all behind the best", pts(0.7, 5, 0.8, 6, 0.9, 7), pts(0.9, 7)},
 	} {
-		got := front(c.in)
+		got := pareto(c.in)
 		if len(got) != len(c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 			continue
@@ -47,7 +47,8 @@ func TestFront(t *testing.T) {
 }
 
 func TestAt(t *testing.T) {
-	f := pts(0.80, 10000, 0.90, 1000, 1.00, 100)
+	points := pts(0.80, 10000, 0.90, 1000, 1.00, 100)
+	f := frontOf(points)
 	for _, c := range []struct {
 		recall    float64
 		ok, least bool
@@ -60,13 +61,40 @@ func TestAt(t *testing.T) {
 		{1.00, true, false, 100},
 		{0.70, true, true, 10000}, // at least as fast as the fastest point
 	} {
-		got := at(f, c.recall)
+		got := f.at(c.recall)
 		if got.ok != c.ok || got.least != c.least || math.Abs(got.qps/c.qps-1) > 1e-9 {
 			t.Errorf("at %g: %+v, want %+v", c.recall, got, c)
 		}
 	}
-	if at(f[:2], 0.95).ok || at(nil, 0.5).ok {
+	if frontOf(points[:2]).at(0.95).ok || frontOf(nil).at(0.5).ok {
 		t.Error("a front gave a speed above its recall")
+	}
+}
+
+// A second graph only ever raises what a front says.
+func TestAtOfTwo(t *testing.T) {
+	with := func(m int, points []point) []point {
+		for i := range points {
+			points[i].m.Params = map[string]any{"M": m}
+		}
+		return points
+	}
+	one, two := with(16, pts(0.80, 10000, 1.00, 100)), with(32, pts(0.95, 400, 0.99, 150))
+	alone, both := frontOf(one), frontOf(append(one, two...))
+	for _, c := range []struct{ recall, qps float64 }{
+		{0.80, 10000}, // the other says no more than that it has at least 400
+		{0.90, 1000},  // as if there were the first one only
+		{0.93, alone.at(0.93).qps},
+		{0.95, 400},
+		{0.97, math.Sqrt(400 * 150)},
+		{0.995, alone.at(0.995).qps}, // which the second one does not reach
+	} {
+		if got := both.at(c.recall); !got.ok || got.least || math.Abs(got.qps/c.qps-1) > 1e-9 {
+			t.Errorf("at %g: %+v, want %g", c.recall, got, c.qps)
+		}
+	}
+	if got := frontOf(append(two, one[1])).at(0.7); !got.least || got.qps != 400 {
+		t.Errorf("below both: %+v", got)
 	}
 }
 

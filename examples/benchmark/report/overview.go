@@ -67,7 +67,7 @@ func (s *set) overviewRow() []string {
 // where only bounds are known.
 func (s *set) standing(peer string, recall float64) (reading, float64) {
 	points, _ := s.points(peer, oneThread, nil)
-	own, ref := at(front(points), recall), at(s.referenceFront(points, oneThread, nil), recall)
+	own, ref := frontOf(points).at(recall), s.referenceFront(points, oneThread, nil).at(recall)
 	if own.least || ref.least {
 		return own, 0
 	}

@@ -3,10 +3,10 @@
 // Package report shows the results of the benchmark: plots, tables, one HTML page, the section of a
 // README, and what changed between two result files.
 //
-// A peer is judged by its Pareto front: of its measured points, those that none of its others beats
-// in both recall and speed. Between the points of a front the logarithm of the speed is taken as
-// linear in the recall, which is how the speed at a recall of 0.95 is read, as no point lies exactly
-// there. Ratios are relative to hnswlib, which takes turns with the others in each run, and are
+// A peer is judged by its Pareto front: of the points that were measured with one of its graphs, those
+// that no other beats in both recall and speed. Between two of them the logarithm of the speed is
+// taken as linear in the recall, which is how the speed at a recall of 0.95 is read, as no point lies
+// exactly there; of several graphs the one that is fastest there counts. Ratios are relative to hnswlib, which takes turns with the others in each run, and are
 // taken within a run: a machine that is slower as a whole that day slows both. Where its speed varies
 // during a run, speeds are corrected by how fast hnswlib was beside each point.
 //

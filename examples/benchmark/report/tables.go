@@ -40,14 +40,14 @@ func (s *set) searchTable(caption string, v view, keep func(map[string]any) bool
 			row.cells[0] += " ¹"
 			single = true
 		}
-		f, base := front(points), s.referenceFront(points, v, keep)
+		f, base := frontOf(points), s.referenceFront(points, v, keep)
 		for i, r := range recalls {
-			got := at(f, r)
+			got := f.at(r)
 			mark := ""
 			if got.least {
 				mark, least = "≥ ", true
 			}
-			other := at(base, r)
+			other := base.at(r)
 			rel := ratio(got, other)
 			text := times(rel)
 			if rel > 0 && got.least != other.least {
@@ -269,7 +269,7 @@ func (s *set) latencyTable(k int, recall float64) table {
 		Text: 3, Header: []string{"peer", "parameters", "search", "recall", "QPS", "p50 µs", "p95 µs", "p99 µs"}}
 	for _, peer := range s.peers() {
 		points, _ := s.points(peer, view{k, "single", 1}, nil)
-		for _, p := range front(points) {
+		for _, p := range pareto(points) {
 			if p.recall >= recall {
 				t.Rows = append(t.Rows, []string{displayName(peer), label(p.m.Params), label(p.m.Search),
 					fmt.Sprintf("%.4f", p.recall), figures(p.qps),
