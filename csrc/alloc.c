@@ -14,6 +14,13 @@
 
 #define ALIGNMENT 64
 #if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED
+#endif
+#endif
+#if defined(SANITIZED)
 #define MAPPED_FROM SIZE_MAX /* so that the sanitizer sees its bounds */
 #else
 #define MAPPED_FROM ((size_t)256 << 10)

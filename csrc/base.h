@@ -34,7 +34,8 @@
 #error "N2 needs IEEE arithmetic: compile without -ffast-math"
 #endif
 
-#if (defined(__aarch64__) || defined(__FMA__)) && !defined(__clang__) && !defined(__STRICT_ANSI__)
+#if (defined(__aarch64__) || defined(__x86_64__)) && !defined(__clang__) &&                        \
+    !defined(__STRICT_ANSI__)
 #error                                                                                             \
     "N2 needs -std=c11: without it gcc fuses a*b+c, and the bytes of an index depend on the machine"
 #endif

@@ -133,7 +133,7 @@ static void prepare(struct group *g, const struct n2_store *store, const float *
         n2_store_probe_query(store, queries + i * dim, norm, g->vectors + i * dim, &g->probes[i]);
         n2_store_probe_whole(store, g->wholes + i * dim, &g->probes[i]);
         g->heaps[i] = (struct n2_heap){g->words + i * g->k, 0, g->k};
-        g->scans[i] = (struct n2_scan){&g->probes[i], &g->heaps[i], .sieves = false};
+        g->scans[i] = (struct n2_scan){&g->probes[i], &g->heaps[i], N2_NONE, .sieves = false};
     }
 }
 

@@ -18,8 +18,11 @@
 #include <errno.h>
 
 #define ORDER_SALT UINT64_C(0x6f72646572) /* makes the order's hash another than the levels' */
-#define RETRAIN 4 /* a space is trained anew when there are so many times its vectors */
-#define GRAIN 16  /* new nodes for each thread at least */
+#define RETRAIN 4        /* a space is trained anew when there are so many times its vectors, */
+#define UNFIT_SHARE 16   /* or when small builds have brought one in so many that it does not fit */
+#define LEAST_SHOWN 1000 /* builds of fewer are over before searches need the links in slack */
+#define GRAIN 16         /* new nodes for each thread at least, */
+#define ROWS_A_NODE 64   /* or so many rows that may lead to deleted nodes for each of them */
 
 /* Makes n_claimed the nodes that a build has claimed. Those that an earlier one had, and did not
  * link, may have lost their ids meanwhile. The caller has the add lock. */
@@ -81,7 +84,9 @@ static int list_pending(struct n2_build *build, uint32_t *n_before)
 static int make_team(struct n2_build *build)
 {
     int threads = build->wanted_threads;
-    size_t useful = n2_max(1, (build->n_new + N2_LOAD(&build->index->graph.n_dead)) / GRAIN);
+    const struct n2_graph *graph = &build->index->graph;
+    size_t n_rows = N2_LOAD(&graph->n_dead) > 0 ? graph->n_rows / ROWS_A_NODE : 0; /* to look at */
+    size_t useful = n2_max(1, (build->n_new + n_rows) / GRAIN);
     threads = (int)n2_min((size_t)(threads ? threads : n2_cpu_count()), useful);
     int status = n2_team_open(&build->team, threads);
     if (status)
@@ -95,13 +100,6 @@ static int make_team(struct n2_build *build)
     for (int i = 0; i < build->n_threads && !status; i++)
         status = n2_scratch_fit(&build->scratches[i], index->store.dim, build->n_nodes, width, 1);
     return status;
-}
-
-/* Codes no smaller than the vectors would save nothing. */
-static bool wants_codes(const struct n2_index *index)
-{
-    return index->navigation == N2_NAVIGATE_CODES ||
-           (index->navigation == N2_NAVIGATE_AUTO && index->store.vectors.stride > N2_CODE_UNIT);
 }
 
 struct sketching {
@@ -148,7 +146,7 @@ static int make_codes(void *argument)
         .n_queries = build->n_queries,
         .seed = index->seed,
         .cancel = &build->cancel,
-        .wanted = wants_codes(index),
+        .wanted = n2_index_wants_codes(index),
         .forced = index->navigation == N2_NAVIGATE_CODES,
         .sketch = index->sketch,
     };
@@ -160,10 +158,13 @@ static int make_codes(void *argument)
         status = n2_index_grow(index, &space->sketches, build->n_nodes);
     if (!status && space->n_axes)
         status = n2_train_encode(&training, space, build->order, build->n_new, &unfit);
-    build->retrains = build->n_new > 0 &&
-                      (build->n_nodes / RETRAIN >= space->n_trained || (space->n_axes && unfit));
+    space->n_unfit += unfit ? (uint32_t)build->n_new : 0;
+    size_t most_unfit = build->most ? build->n_nodes / UNFIT_SHARE : 0;
+    build->retrains = build->n_new > 0 && (build->n_nodes / RETRAIN >= space->n_trained ||
+                                           (space->n_axes && unfit && space->n_unfit > most_unfit));
     if (status || !build->retrains)
         return status;
+    space->n_unfit = 0;
     struct n2_space *trained = &build->trained;
     status = n2_train(&training, trained);
     if (status || !trained->n_axes)
@@ -196,6 +197,8 @@ static int prepare(struct n2_build *build)
         status = n2_index_grow(index, &graph->towers, build->n_nodes);
     if (!status)
         status = n2_team_run(build->team, make_codes, build);
+    if (!status && N2_LOAD(&build->cancel)) /* which leaves codes unmade */
+        status = N2_ERR_CANCELLED;
     n2_pass_aim(build, graph, &build->undo);
     if (!status)
         status = n2_insert_open(&build->inserter);
@@ -204,6 +207,8 @@ static int prepare(struct n2_build *build)
     if (status)
         return status;
     N2_RELEASE(&graph->n_rows, build->n_nodes);
+    if (build->n_new >= LEAST_SHOWN)
+        N2_RELEASE(&index->slack, &build->inserter.slack);
     build->n_held = n2_tune_queries(build);
     build->n_passes = index->merging == N2_MERGE_LEVEL0 && build->n_new > 0 ? 2 : 1;
     build->n_total = build->unlink.n_doomed + (uint64_t)build->n_passes * build->n_new;
@@ -301,6 +306,7 @@ static void undo(struct n2_build *build)
         for (size_t i = 0; i < build->n_new; i++)
             N2_RELEASE(n2_graph_height(&index->graph, build->order[i]), 0);
         n2_gate_shut(&index->gate);
+        N2_STORE(&index->slack, NULL);
         n2_undo_restore(&build->undo);
         for (uint32_t node = 0; node < build->undo.n_nodes && index->space.sketches.base; node++)
             if (n2_undo_changed(&build->undo, node))

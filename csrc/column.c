@@ -66,6 +66,8 @@ int n2_column_commit(struct n2_column *column, size_t rows)
     size_t bytes = rows * column->stride;
     if (bytes <= column->n_committed)
         return N2_OK;
+    if (!n2_column_fits(column, rows))
+        return N2_ERR_NO_MEMORY;
     /* An eighth ahead, so that adding one by one costs few system calls. */
     size_t unit = bytes >= HUGE_FROM ? HUGE_PAGE : COMMIT_UNIT;
     size_t end = n2_min(n2_round_up(bytes + bytes / 8, unit), column->n_reserved);
@@ -81,6 +83,16 @@ int n2_column_commit(struct n2_column *column, size_t rows)
 #endif
     column->n_committed = end;
     return N2_OK;
+}
+
+int n2_column_make(struct n2_column *column, size_t stride, size_t rows, size_t reserved)
+{
+    int status = n2_column_reserve(column, stride, n2_max(rows, reserved), rows);
+    if (!status)
+        status = n2_column_commit(column, rows);
+    if (status)
+        n2_column_release(column);
+    return status;
 }
 
 int n2_column_map(struct n2_column *column, int fd, uint64_t offset, size_t bytes)

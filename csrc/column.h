@@ -31,8 +31,12 @@ int n2_column_reserve(struct n2_column *column, size_t stride, size_t rows, size
 /* Whether row `rows - 1` lies in the reserved range. */
 bool n2_column_fits(const struct n2_column *column, size_t rows);
 
-/* Makes rows 0..rows-1 usable; they must fit. Returns 0 or N2_ERR_NO_MEMORY. */
+/* Makes rows 0..rows-1 usable. Returns 0, or N2_ERR_NO_MEMORY, as where they do not fit. */
 int n2_column_commit(struct n2_column *column, size_t rows);
+
+/* Both: a column of `rows` usable rows, with room for `reserved` if that can be had. Returns 0, or
+ * N2_ERR_NO_MEMORY and *column is all zero. */
+int n2_column_make(struct n2_column *column, size_t stride, size_t rows, size_t reserved);
 
 /* Replaces the first bytes of an empty column by `bytes` of the file from `offset` on, a multiple
  * of the page. They are the column's own: writes do not reach the file. Returns 0, N2_ERR_NO_MEMORY

@@ -7,36 +7,28 @@
 
 #define ROWS_A_STEP 16384
 
-/* A column of the same rows with room for as many and, if that can be had, for those to come. */
-static int make_column(struct n2_column *column, const struct n2_column *old, size_t rows,
-                       size_t reserved)
-{
-    int status = n2_column_reserve(column, old->stride, n2_max(rows, reserved), rows);
-    return status ? status : n2_column_commit(column, rows);
-}
-
 static int make_columns(struct n2_compaction *c, size_t n_upper)
 {
     const struct n2_store *store = &c->index->store;
     const struct n2_graph *graph = &c->index->graph;
     const struct n2_space *space = &c->index->space;
     size_t n = c->n_new, most = n2_index_reserved(c->index, n);
-    int status = make_column(&c->store.vectors, &store->vectors, n, most);
+    int status = n2_column_make(&c->store.vectors, store->vectors.stride, n, most);
     if (!status)
-        status = make_column(&c->store.labels, &store->labels, n, most);
+        status = n2_column_make(&c->store.labels, store->labels.stride, n, most);
     if (!status)
-        status = make_column(&c->graph.heights, &graph->heights, n, most);
+        status = n2_column_make(&c->graph.heights, graph->heights.stride, n, most);
     if (!status)
-        status = make_column(&c->graph.links0, &graph->links0, n, most);
+        status = n2_column_make(&c->graph.links0, graph->links0.stride, n, most);
     if (!status)
-        status = make_column(&c->graph.towers, &graph->towers, n, most);
+        status = n2_column_make(&c->graph.towers, graph->towers.stride, n, most);
     if (!status)
-        status = make_column(&c->graph.upper, &graph->upper, n_upper,
-                             n2_graph_upper_rows(graph->M, most));
+        status = n2_column_make(&c->graph.upper, graph->upper.stride, n_upper,
+                                n2_graph_upper_rows(graph->M, most));
     if (!status && space->n_axes)
-        status = make_column(&c->codes, &space->codes, n, most);
+        status = n2_column_make(&c->codes, space->codes.stride, n, most);
     if (!status && space->sketches.base)
-        status = make_column(&c->sketches, &space->sketches, n, most);
+        status = n2_column_make(&c->sketches, space->sketches.stride, n, most);
     return status;
 }
 
@@ -45,10 +37,9 @@ static size_t number(struct n2_compaction *c)
 {
     size_t n_upper = 0;
     for (uint32_t node = 0; node < c->n_old; node++) {
-        uint8_t height = *n2_graph_height(&c->index->graph, node);
-        bool is_left = n2_is_linked(height);
+        bool is_left = n2_is_linked(*n2_graph_height(&c->index->graph, node));
         c->new_of[node] = is_left ? c->n_new++ : N2_NONE;
-        n_upper += is_left ? height - 1u : 0;
+        n_upper += is_left ? n2_graph_levels(&c->index->graph, node) - 1 : 0;
     }
     return n_upper;
 }
@@ -76,11 +67,11 @@ void n2_compact_close(struct n2_compaction *c)
     c->new_of = NULL;
 }
 
-/* Copies a row of links, to their new numbers. */
+/* Copies a row of links, to their new numbers; none of a row that rot has lost. */
 static void copy_links(const struct n2_compaction *c, const uint32_t *from, uint32_t *to,
                        uint32_t m)
 {
-    uint32_t n = n2_graph_degree(from, m, c->n_old);
+    uint32_t n = from ? n2_graph_degree(from, m, c->n_old) : 0;
     for (uint32_t i = 0; i < m; i++)
         to[i] = i < n ? c->new_of[from[i]] : N2_NONE;
 }
@@ -95,7 +86,7 @@ static void copy_node(struct n2_compaction *c, uint32_t old)
 {
     const struct n2_index *index = c->index;
     const struct n2_graph *graph = &index->graph;
-    uint32_t new = c->new_of[old], height = *n2_graph_height(graph, old);
+    uint32_t new = c->new_of[old], height = n2_graph_levels(graph, old);
     copy_row(&index->store.vectors, old, &c->store.vectors, new);
     copy_row(&graph->heights, old, &c->graph.heights, new);
     copy_links(c, n2_graph_links0(graph, old), n2_graph_links0(&c->graph, new), graph->M0);
@@ -125,7 +116,7 @@ static int copy_rest(struct n2_compaction *c)
     const struct n2_graph *graph = &c->index->graph;
     uint32_t n_nodes = renumber(c, store->n_nodes);
     size_t n_reserved = n2_index_reserved(c->index, store->n_ids);
-    int status = make_column(&c->store.ids, &store->ids, store->n_ids, n_reserved);
+    int status = n2_column_make(&c->store.ids, store->ids.stride, store->n_ids, n_reserved);
     struct n2_column *columns[3] = {&c->store.vectors, &c->store.labels, &c->graph.heights};
     for (int i = 0; i < 3 && !status; i++) {
         if (!n2_column_fits(columns[i], n_nodes))
@@ -189,13 +180,12 @@ static void put_in_place(struct n2_compaction *c)
         swap(&space->codes, &c->codes);
     if (c->sketches.base)
         swap(&space->sketches, &c->sketches);
-    if (entry) {
-        uint32_t node = c->new_of[n2_entry_point(entry)];
-        N2_STORE(&graph->entry, (entry & ~(uint64_t)N2_NONE) | node);
-    }
     N2_STORE(&store->n_nodes, renumber(c, store->n_nodes));
     N2_STORE(&graph->n_rows, c->n_new);
     N2_STORE(&graph->n_upper, c->graph.n_upper);
+    uint32_t node = entry ? c->new_of[n2_entry_point(entry)] : N2_NONE;
+    N2_STORE(&graph->entry, node != N2_NONE ? (entry & ~(uint64_t)N2_NONE) | node
+                                            : n2_graph_highest(graph)); /* none, or rot */
     N2_STORE(&graph->first_pending, c->n_new);
     N2_STORE(&graph->n_claimed, c->n_new);
     N2_STORE(&graph->n_gone, graph->n_gone - (c->n_old - c->n_new));

@@ -49,5 +49,5 @@ int n2_cpu_count(void)
         return CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
 #endif
     long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n > 0 ? (int)n : 1;
+    return n < 1 ? 1 : n < N2_MAX_THREADS ? (int)n : N2_MAX_THREADS;
 }

@@ -8,7 +8,8 @@
 #include "sort.h"
 
 #define CLIPPED 100 /* one coordinate in so many may lie outside its byte */
-#define SHARED 100  /* and one vector in so many share its code with others */
+#define SHARED 100  /* and one vector in so many share its code with MATES others */
+#define MATES 10    /* which vectors tell apart, in the end; but under dot not within walks */
 #define SLACK 10    /* of so many vectors more than there are */
 #define AMONG 512   /* nodes, in which some are looked at: */
 #define QUERIES 128 /* so many, */
@@ -40,12 +41,15 @@ static void encode(void *context, size_t begin, size_t end, int worker)
     N2_FETCH_ADD(&e->n_outside, n_outside);
 }
 
-/* How many of the sorted words[n] belong to a code that another vector has as well. */
-static size_t count_shared(const uint64_t *words, size_t n)
+/* How many different ones of the sorted words[n] have a code that `mates` others before them have.
+ */
+static size_t count_shared(const uint64_t *words, size_t n, size_t mates)
 {
-    size_t n_shared = 0;
-    for (size_t i = 1; i < n; i++)
-        n_shared += words[i] >> 32 == words[i - 1] >> 32 && words[i] != words[i - 1];
+    size_t n_shared = 0, n_alike = 0;
+    for (size_t i = 1; i < n; i++) {
+        n_alike = words[i] >> 32 == words[i - 1] >> 32 ? n_alike + (words[i] != words[i - 1]) : 0;
+        n_shared += n_alike >= mates && words[i] != words[i - 1];
+    }
     return n_shared;
 }
 
@@ -86,11 +90,12 @@ int n2_train_encode(const struct n2_training *t, struct n2_space *space, const u
         return N2_ERR_NO_MEMORY;
     struct encoding e = {t, space, nodes, words, 0};
     n2_team_for(t->team, n, GRAIN, encode, &e);
+    bool dot = t->store->metric == N2_DOT;
     if (!N2_LOAD(t->cancel)) {
         n2_sort(words, words + n, n);
         *unfit = e.n_outside > (n + SLACK) * space->n_axes / CLIPPED ||
-                 count_shared(words, n) > t->n_nodes / SHARED ||
-                 (t->store->metric != N2_DOT && is_coarse(t, space, nodes, n));
+                 count_shared(words, n, dot ? 1 : MATES) > t->n_nodes / SHARED ||
+                 (!dot && is_coarse(t, space, nodes, n));
     }
     n2_alloc_free(words);
     return N2_OK;

@@ -109,7 +109,9 @@ static int open_directory(const char *path, int *fd)
 static int create_temporary(struct n2_file_new *file)
 {
     static uint32_t counter;
-    size_t room = strlen(file->path) + 64;
+    const char *slash = strrchr(file->path, '/');
+    int n = slash ? (int)(slash - file->path) + 1 : 0; /* of the directory; a path is short */
+    size_t room = (size_t)n + 64;
     file->temporary = n2_alloc(room, 1);
     if (!file->temporary)
         return N2_ERR_NO_MEMORY;
@@ -118,7 +120,7 @@ static int create_temporary(struct n2_file_new *file)
         /* The address of a local differs between processes that share a process id, as the first
          * ones of containers do. */
         uint64_t salt = (uint64_t)getpid() ^ (uint64_t)(uintptr_t)&error;
-        snprintf(file->temporary, room, "%s.%016llx.tmp", file->path,
+        snprintf(file->temporary, room, "%.*s.n2-%016llx.tmp", n, file->path,
                  (unsigned long long)n2_hash(salt, N2_FETCH_ADD(&counter, 1)));
         file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         error = file->fd < 0 ? last_error() : 0;

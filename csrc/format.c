@@ -225,9 +225,9 @@ int n2_format_check(const struct n2_header *h, uint64_t file_bytes)
 {
     if (memcmp(h->magic, N2_MAGIC, sizeof(h->magic)) != 0)
         return N2_ERR_FORMAT;
-    if (h->version > N2_FORMAT_VERSION)
+    if (h->version != N2_FORMAT_VERSION)
         return N2_ERR_VERSION;
-    if (h->version < N2_FORMAT_VERSION || h->header_bytes != sizeof(*h) || h->crc != header_crc(h))
+    if (h->header_bytes != sizeof(*h) || h->crc != header_crc(h))
         return N2_ERR_CORRUPT;
     if (h->must_understand)
         return N2_ERR_VERSION;

@@ -1,4 +1,4 @@
-/* format.h - the layout of N2 files, version 5. FORMAT.md is the specification.
+/* format.h - the layout of N2 files, version 6. FORMAT.md is the specification.
  * SPDX-License-Identifier: Apache-2.0
  *
  * header | section 0 | section 1 | ... | trailer. Sections are the columns of an index, each at a

@@ -34,3 +34,13 @@ void n2_graph_release(struct n2_graph *graph)
     n2_column_release(&graph->towers);
     n2_column_release(&graph->upper);
 }
+
+uint64_t n2_graph_highest(const struct n2_graph *graph)
+{
+    uint64_t entry = 0;
+    for (uint32_t node = 0; node < graph->n_rows; node++)
+        if (n2_is_linked(*n2_graph_height(graph, node)) &&
+            n2_graph_levels(graph, node) > n2_entry_height(entry))
+            entry = (uint64_t)n2_graph_levels(graph, node) << 32 | node;
+    return entry;
+}

@@ -57,6 +57,12 @@ N2_INLINE bool n2_is_linked(uint8_t height)
     return height != 0 && height != N2_GONE;
 }
 
+/* On how many levels a linked node is; what is more than there can be is rot. */
+N2_INLINE uint32_t n2_graph_levels(const struct n2_graph *graph, uint32_t node)
+{
+    return (uint32_t)n2_min(*n2_graph_height(graph, node), N2_MAX_LEVEL + 1);
+}
+
 N2_INLINE uint32_t *n2_graph_links0(const struct n2_graph *graph, uint32_t node)
 {
     return (uint32_t *)(void *)graph->links0.base + (size_t)node * graph->M0;
@@ -105,5 +111,9 @@ N2_INLINE uint32_t n2_entry_height(uint64_t entry)
 {
     return (uint32_t)(entry >> 32);
 }
+
+/* The entry point that a graph should have: the first of the linked nodes that are on most levels.
+ */
+uint64_t n2_graph_highest(const struct n2_graph *graph);
 
 #endif

@@ -39,8 +39,12 @@ N2_INLINE size_t copy_links(const uint32_t *row, uint32_t m, uint32_t n_rows, ui
 N2_INLINE size_t copy_slack(const struct n2_view *view, uint32_t node, uint32_t *out, size_t n)
 {
     const uint32_t *slots = n2_slack_slots(view->slack, node);
-    for (uint32_t i = 0; i < view->slack->room && slots[i]; i++)
-        out[n++] = slots[i] - 1;
+    for (uint32_t i = 0; i < view->slack->room; i++) {
+        uint32_t link = N2_LOAD(&slots[i]);
+        if (!link)
+            break;
+        out[n++] = link - 1;
+    }
     return n;
 }
 
@@ -370,10 +374,12 @@ void n2_hnsw_search_again(const struct n2_view *by_codes, const struct n2_probe 
     n2_hnsw_search_layer(&by_vectors, probe, 0, scratch);
 }
 
-/* Whether one of taken[n] is at least as near to the candidate as the centre is. Under dot, whether
- * a query in its direction would find the candidate at least as near as one in the centre's: the
- * products are those of the candidate, their lengths taken out or in. Sets *length to the
- * candidate's; those of taken[n] are in scratch->lengths. */
+/* Whether one of taken[n] is nearer to the candidate than the centre is. Under dot, whether a query
+ * in its direction would find the candidate at least as near as one in the centre's: the products
+ * are those of the candidate, their lengths taken out or in. Sets *length to the candidate's; those
+ * of taken[n] are in scratch->lengths.
+ * One as near is not enough, or a neighbour so near to the centre that all is as near to it would
+ * be the only one; but it is for what is as near as that itself. */
 static bool is_covered(const struct n2_view *view, uint64_t candidate, const uint64_t *taken,
                        size_t n, struct n2_scratch *scratch, float *length)
 {
@@ -381,7 +387,9 @@ static bool is_covered(const struct n2_view *view, uint64_t candidate, const uin
     struct n2_probe probe;
     n2_view_probe_node(view, n2_entry_node(candidate), scratch->centre, &probe);
     *length = probe.length;
-    uint32_t nodes[GROUP], keys[GROUP];
+    uint32_t nodes[GROUP], keys[GROUP], near = n2_entry_key(candidate);
+    if (view->store->metric != N2_DOT && near > n2_view_nothing(view))
+        near--;
     for (size_t i = 0; i < n; i += GROUP) {
         size_t m = n2_min(n - i, GROUP);
         for (size_t j = 0; j < m; j++)
@@ -391,7 +399,7 @@ static bool is_covered(const struct n2_view *view, uint64_t candidate, const uin
             keys[j] = n2_key(n2_key_distance(keys[j]) * probe.length *
                              n2_store_reciprocal(scratch->lengths[i + j]));
         for (size_t j = 0; j < m; j++)
-            if (keys[j] <= n2_entry_key(candidate))
+            if (keys[j] <= near)
                 return true;
     }
     return false;

@@ -174,8 +174,9 @@ void n2_free(struct n2_index *index)
 
 void n2_index_view(const struct n2_index *index, struct n2_view *view)
 {
-    /* In this order: a build publishes its rows before an entry point among them, nodes are added
-     * before they are built, and shown before their ids. */
+    /* In this order: a build publishes its rows before slack and an entry point that lead to them,
+     * nodes are added before they are built, and shown before their ids. */
+    const struct n2_slack *slack = N2_ACQUIRE(&index->slack);
     uint32_t n_moves = N2_ACQUIRE(&index->store.n_moves);
     uint64_t entry = N2_ACQUIRE(&index->graph.entry);
     uint32_t n_rows = N2_ACQUIRE(&index->graph.n_rows);
@@ -185,6 +186,7 @@ void n2_index_view(const struct n2_index *index, struct n2_view *view)
         .store = &index->store,
         .space = index->space.n_axes ? &index->space : NULL,
         .graph = &index->graph,
+        .slack = slack,
         .tuning = index->tuning.n_linked ? &index->tuning : NULL,
         .kernels = n2_kernels(),
         .sketched = index->space.sketches.base != NULL,
@@ -195,6 +197,21 @@ void n2_index_view(const struct n2_index *index, struct n2_view *view)
         .n_moves = n_moves,
         .entry = entry,
     };
+}
+
+bool n2_index_wants_codes(const struct n2_index *index)
+{
+    return index->navigation == N2_NAVIGATE_CODES ||
+           (index->navigation == N2_NAVIGATE_AUTO && index->store.vectors.stride > N2_CODE_UNIT);
+}
+
+void n2_index_hide_slack(struct n2_index *index)
+{
+    if (!index->slack)
+        return;
+    n2_gate_shut(&index->gate);
+    N2_STORE(&index->slack, NULL);
+    n2_gate_open(&index->gate);
 }
 
 size_t n2_index_reserved(const struct n2_index *index, size_t n_nodes)
@@ -228,6 +245,7 @@ int n2_index_widen(struct n2_index *index, int32_t storage)
 {
     struct n2_store *store = &index->store;
     struct n2_column wider;
+    bool wanted = n2_index_wants_codes(index);
     int status = n2_origin_check(index, NULL); /* which knows the vectors as they were saved */
     pthread_mutex_lock(&index->add);
     bool is_wider = storage < store->storage;
@@ -239,6 +257,8 @@ int n2_index_widen(struct n2_index *index, int32_t storage)
         store->vectors = wider;
         N2_STORE(&store->storage, storage);
         n2_gate_open(&index->gate);
+        if (!wanted && n2_index_wants_codes(index))
+            index->space.n_trained = 0; /* now, and not when there are four times as many */
     }
     pthread_mutex_unlock(&index->add);
     return status;

@@ -264,10 +264,8 @@ int n2_insert_open(struct n2_inserter *in)
     if (!in->members || !in->found || !in->picked0)
         goto fail;
     size_t slots = in->slack.room * sizeof(uint32_t);
-    if (n2_column_reserve(&in->slack.slots, slots, n_nodes, n_nodes) ||
-        n2_column_commit(&in->slack.slots, n_nodes) ||
-        n2_column_reserve(&in->dirty, sizeof(uint64_t), n_nodes / 64 + 1, n_nodes / 64 + 1) ||
-        n2_column_commit(&in->dirty, n_nodes / 64 + 1))
+    if (n2_column_make(&in->slack.slots, slots, n_nodes, 0) ||
+        n2_column_make(&in->dirty, sizeof(uint64_t), n_nodes / 64 + 1, 0))
         goto fail;
     in->view.slack = &in->slack;
     return N2_OK;

@@ -39,8 +39,10 @@ const struct n2_kernels *n2_kernels(void)
 {
     const struct n2_kernels *table = N2_ACQUIRE(&in_use);
     if (N2_UNLIKELY(!table)) {
-        table = best();
-        N2_RELEASE(&in_use, table);
+        const struct n2_kernels *first = best();
+        if (__atomic_compare_exchange_n(&in_use, &table, first, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE)) /* unless n2_set_isa came between */
+            table = first;
     }
     return table;
 }

@@ -83,8 +83,8 @@ static void select_anew(struct n2_inserter *in, uint32_t node, uint32_t level, u
         scratch->nodes[n++] = more;
     n2_link_choose(in, node, level, level ? in->selection : in->selection0, n,
                    level ? in->graph->M : in->graph->M0, scratch);
-    if (level == 0)
-        memset(n2_slack_slots(&in->slack, node), 0, in->slack.room * sizeof(uint32_t));
+    for (uint32_t i = 0; i < in->slack.room && level == 0; i++)
+        N2_STORE(&n2_slack_slots(&in->slack, node)[i], 0);
 }
 
 /* Appends to the slack of a node whose row is full. False if the slack is full too. */
@@ -95,7 +95,7 @@ static bool append_to_slack(struct n2_inserter *in, uint32_t node, uint32_t link
         i++;
     if (i == in->slack.room)
         return false;
-    slots[i] = link + 1;
+    N2_RELEASE(&slots[i], link + 1);
     __atomic_fetch_or(dirty_word(in, node), UINT64_C(1) << (node % 64), __ATOMIC_RELAXED);
     return true;
 }

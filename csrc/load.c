@@ -75,6 +75,7 @@ static int make_index(struct n2_index **result, const struct n2_header *h)
     graph->n_upper = h->n_upper;
     graph->entry = h->entry_height ? (uint64_t)h->entry_height << 32 | h->entry_node : 0;
     graph->settled = h->settled != 0;
+    graph->n_loose = graph->settled ? 0 : graph->n_linked; /* how many is not known */
     memcpy(graph->n_level, h->n_level, sizeof(h->n_level));
     index->tuning = h->tuning;
     index->store.n_nodes = h->n_nodes;

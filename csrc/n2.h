@@ -12,8 +12,13 @@
  *
  * STATUS. Functions that can fail return an int: 0 is success, a positive value is an errno of the
  * operating system, a negative one is an N2_ERR_* below. After a failure the index, every output
- * argument and every existing file are as before the call. Nothing here prints, aborts, exits,
- * installs a signal handler or keeps an error in thread-local memory.
+ * argument and every existing file are as before the call, where a function does not say otherwise.
+ * Nothing here prints, aborts, exits, installs a signal handler or keeps an error in thread-local
+ * memory. (OpenMP's library ends the process when the system refuses a thread in the moment after
+ * it granted as many to a build: near a limit on threads, ask for fewer.)
+ *
+ * OPTIONS. The `size` of a struct of options is that which the program was compiled with; one below
+ * the library's is N2_ERR_OPTION, and so is a field outside its range.
  *
  * THREADS. Any function may be called on one index from any thread at any time, with two
  * exceptions: n2_free must be the last call on its index, and a struct n2_build, n2_cursor,
@@ -67,10 +72,11 @@ enum n2_status {
     N2_ERR_NOT_FOUND = -6,   /* no vector has this id or key */
     N2_ERR_OPTION = -7,      /* an option or argument outside its documented range, or NULL */
     N2_ERR_NO_MEMORY = -8,   /* memory, address space or every thread refused */
-    N2_ERR_FULL = -9,        /* the index holds N2_MAX_VECTORS vectors */
+    N2_ERR_FULL = -9,        /* N2_MAX_VECTORS ids were given out, or places taken: see n2_add */
     N2_ERR_FORMAT = -10,     /* not an N2 file (an empty file included) */
     N2_ERR_TRUNCATED = -11,  /* an N2 file that is shorter than its header says */
-    N2_ERR_VERSION = -12,    /* an N2 file of a newer format, or with features unknown here */
+    N2_ERR_VERSION = -12,    /* an N2 file of another version of the format, or with features
+                                unknown here */
     N2_ERR_CORRUPT = -13,    /* a checksum or an invariant of the file or the index does not hold */
     N2_ERR_CANCELLED = -14   /* stopped by the caller's cancel flag, callback or n2_close */
 };
@@ -118,10 +124,11 @@ enum n2_merging {
 /* What builds and searches compare while they walk through the graph. The nearest that a walk finds
  * are always ranked by the vectors themselves. */
 enum n2_navigation {
-    N2_NAVIGATE_AUTO = 1,   /* codes, unless they would be no smaller than the vectors (of less than
-                               16 dimensions) or a sample shows them to be too coarse */
-    N2_NAVIGATE_CODES = 2,  /* codes wherever there can be some: a byte for each of at most 512
-                               directions in which the vectors vary most */
+    N2_NAVIGATE_AUTO = 1,   /* codes, unless they would be no smaller than the vectors (64 bytes at
+                               least: of up to 16 floats, 32 halves or 56 bytes) or a sample shows
+                               them to be too coarse */
+    N2_NAVIGATE_CODES = 2,  /* codes wherever there can be some: a byte or five bits for each of at
+                               most 512 directions in which the vectors vary most */
     N2_NAVIGATE_VECTORS = 3 /* the vectors: a slower build and slower searches, less memory */
 };
 
@@ -289,7 +296,7 @@ N2_API int n2_key_bytes(struct n2_index *index, uint32_t id, void *buffer, size_
 struct n2_build_options {
     size_t size;     /* sizeof(struct n2_build_options) */
     int32_t threads; /* 1..N2_MAX_THREADS; 0 = as many as there are processors. Fewer are used where
-                        the system refuses to create that many. */
+                        there is little to do, or the system refuses to create that many */
     /* Called on the caller's thread, with no lock held, after each batch: `done` of `total` steps
      * of work. A return other than 0 cancels the build. May be NULL. */
     int (*progress)(void *user, uint64_t done, uint64_t total);
@@ -299,12 +306,12 @@ struct n2_build_options {
      * place, which will do if queries are distributed like the vectors. They obey the limits of
      * n2_add and are not needed once the build has begun. */
     const float *queries;
-    size_t n_queries;
-    int32_t compact; /* not 0: when all is linked, the memory of deleted and replaced vectors, and
-                        of duplicates, is given back, see n2_compact. A build does so by itself when
-                        more than an eighth of the memory is theirs */
-    size_t most;     /* not 0: links so many of the pending vectors at most, the oldest ones, and
-                        leaves what takes a look at the whole graph to another build: see n2_link */
+    size_t n_queries; /* of fewer than 50, recall is measured by vectors all the same */
+    int32_t compact;  /* not 0: when all is linked, the memory of deleted and replaced vectors, and
+                         of duplicates, is given back, see n2_compact. A build does so by itself when
+                         more than an eighth of the memory is theirs */
+    size_t most;      /* not 0: links so many of the pending vectors at most, the oldest ones, and
+                         leaves what takes a look at the whole graph to another build: see n2_link */
 };
 
 N2_API void n2_build_options_init(struct n2_build_options *options);
@@ -314,16 +321,18 @@ N2_API void n2_build_options_init(struct n2_build_options *options);
  * A build that fails or is cancelled leaves the index as before, but for what was deleted or
  * replaced, which it may have taken out of the graph. `options` may be NULL.
  * The first build, and later ones when the index has grown fourfold or its codes no longer fit,
- * train codes on a sample (enum n2_navigation). A build of 800 vectors at least, after which a
- * quarter of all have come or gone since, also measures which search gives which recall, on some of
- * the new vectors before they are linked or on queries that were given: see n2_search_options. Time
- * grows as n log n for n new vectors, and each build looks once at all links on level 0. Memory
- * beside the index: 2 max_m0 + 30 bytes a new vector, 8 bytes for every vector there is, the old
- * rows of those whose links change, and up to 64 MiB. `progress` must not build or close the index:
- * it would wait for itself. Returns 0, or N2_ERR_OPTION, N2_ERR_FULL (more than 2^32 - 2 lists
- * above level 0), N2_ERR_NOT_FINITE, N2_ERR_ZERO_VECTOR or N2_ERR_MAGNITUDE (a query),
- * N2_ERR_NO_MEMORY, N2_ERR_CANCELLED, N2_ERR_CORRUPT (a loaded index whose file does not match its
- * checksums), N2_ERR_CLOSED. */
+ * train codes on a sample (enum n2_navigation). A build of many vectors (200 in a small index,
+ * 1,600 in a large one), after which a quarter of all have come or gone since, also measures which
+ * search gives which recall, on some of the new vectors before they are linked or on queries that
+ * were given: see n2_search_options. Time grows as n log n for n new vectors, and each build looks
+ * once at all links on level 0. Memory beside the index: 2 max_m0 + 30 bytes a new vector, 8 bytes
+ * and, for each thread, an eighth of one for every vector there is, the old rows of those whose
+ * links change, and up to 64 MiB; while codes are trained, new codes and sketches of all vectors.
+ * With merging, the links of all once more. `progress` must not build or close the index: it would
+ * wait for itself. Returns 0, or N2_ERR_OPTION, N2_ERR_FULL (more than 2^32 - 2 lists above level
+ * 0), N2_ERR_NOT_FINITE, N2_ERR_ZERO_VECTOR or N2_ERR_MAGNITUDE (a query), N2_ERR_NO_MEMORY,
+ * N2_ERR_CANCELLED, N2_ERR_CORRUPT (a loaded index whose file does not match its checksums),
+ * N2_ERR_CLOSED. */
 N2_API int n2_build(struct n2_index *index, const struct n2_build_options *options);
 
 /* Builds, then copies what is left, without the places of vectors that were deleted or replaced, to
@@ -387,8 +396,8 @@ struct n2_search_options {
     int32_t threads; /* of a batch: 1..N2_MAX_THREADS; 0 = as many as there are processors */
     /* Bit i % 64 of allow[i / 64] says whether id i may be a result; those from 64 n_allow on may
      * not. NULL: all may. Not NULL, with n_allow 0: none may. The search finds as much as without
-     * it, and takes at most about 1.2 times as long as a scan of what is allowed. Vectors that one
-     * filter after the other lets through are best kept as such bits. */
+     * it, and takes hardly longer than to compare the query with each that is allowed, which it
+     * does where few are. */
     const uint64_t *allow;
     size_t n_allow;
     /* Only what is no farther than *radius is a result; under dot, what is no less. NULL: no bound.
@@ -399,12 +408,12 @@ struct n2_search_options {
 N2_API void n2_search_options_init(struct n2_search_options *options);
 
 /* Finds the k vectors nearest to `query[dim]`, approximately. Writes min(k, vectors in the index)
- * of them to `out[k]`, nearest first, ties by smaller id, and their number to *n_out. Never fewer.
- * `options` may be NULL. Allocates nothing once as many searches as ever run at the same time have
- * run (and none of them held more vectors or a larger ef); starts no thread. The query's norm obeys
- * the limits of n2_add.
- * Returns 0, or N2_ERR_OPTION (NULL, k = 0), N2_ERR_NOT_FINITE, N2_ERR_ZERO_VECTOR,
- * N2_ERR_MAGNITUDE, N2_ERR_NO_MEMORY, N2_ERR_CLOSED. */
+ * of them to `out[k]`, nearest first, ties by smaller id, and their number to *n_out; fewer only
+ * where options->allow or radius leave fewer. `options` may be NULL. Allocates nothing once as many
+ * searches as ever run at the same time have run (and none of them held more vectors or a larger
+ * ef); starts no thread. The query's norm obeys the limits of n2_add. Returns 0, or N2_ERR_OPTION
+ * (NULL, k = 0), N2_ERR_NOT_FINITE, N2_ERR_ZERO_VECTOR, N2_ERR_MAGNITUDE, N2_ERR_NO_MEMORY,
+ * N2_ERR_CLOSED. */
 N2_API int n2_search(struct n2_index *index, const float *query, size_t k,
                      const struct n2_search_options *options, struct n2_neighbor *out,
                      size_t *n_out);
@@ -509,7 +518,7 @@ struct n2_stats {
     uint64_t n_repaired;   /* links to dead nodes that builds replaced, and bytes that */
     uint64_t given_back_bytes; /* compactions gave back, since n2_create or n2_load */
     int32_t metric, selection, merging, navigation, sketch, store, keys, M, max_m0, ef_construction;
-    uint32_t code_axes; /* bytes of a code that carry information; 0: walks compare the vectors */
+    uint32_t code_axes; /* directions of the codes; 0: walks compare the vectors */
     double level_multiplier;
     uint64_t seed;
     int32_t max_level;                  /* of the graph; -1 without one */
@@ -517,7 +526,8 @@ struct n2_stats {
     uint64_t n_level[N2_MAX_LEVEL + 1]; /* nodes of the graph whose highest level is i */
     uint64_t vector_bytes, code_bytes, sketch_bytes, link_bytes, id_bytes,
         key_bytes;          /* of the index proper */
-    uint64_t scratch_bytes; /* of searches and of a build under way */
+    uint64_t scratch_bytes; /* of searches and of a build under way, less what it trains and what it
+                               keeps to go back to */
     uint64_t mapped_bytes;  /* of those, backed by the file it was loaded from */
     int32_t threads;        /* that the last build used; 0 before the first */
     const char *kernel;     /* instruction set of the kernels in use, see n2_set_isa; static */
@@ -535,10 +545,11 @@ N2_API int n2_get_stats(struct n2_index *index, struct n2_stats *stats);
 N2_API int n2_degrees(struct n2_index *index, uint64_t *counts, const volatile int32_t *cancel);
 
 /* Checks the whole index: the payload checksums of the file it was loaded from, then every link,
- * level, id and float, and that each vector can be reached from the entry point on level 0. Adds
- * and searches go on meanwhile. `cancel` as in n2_degrees. On N2_ERR_CORRUPT, *what (may be NULL)
- * is set to a static text that names the first thing found wrong. Returns 0, N2_ERR_CORRUPT,
- * N2_ERR_CANCELLED, N2_ERR_NO_MEMORY, N2_ERR_CLOSED. */
+ * level, id and float, and, where no n2_link came after the last n2_build and none of these runs,
+ * that each vector can be reached from the entry point on level 0. Searches go on meanwhile, and
+ * adds but for a part of it; builds and saves wait. `cancel` as in n2_degrees. On N2_ERR_CORRUPT,
+ * *what (may be NULL) is set to a static text that names the first thing found wrong. Returns 0,
+ * N2_ERR_CORRUPT, N2_ERR_CANCELLED, N2_ERR_NO_MEMORY, N2_ERR_CLOSED. */
 N2_API int n2_verify(struct n2_index *index, const volatile int32_t *cancel, const char **what);
 
 /* ------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
  * nearest whole number. */
 #define SHIFT 0x1.8p23f
 #define SHIFT_BITS UINT32_C(0x4b400000)
+#define SIGN UINT32_C(0x80000000)
 
 static uint32_t bits_of(float x)
 {
@@ -24,13 +25,14 @@ static int32_t whole_of(float x)
 struct n2_range n2_pack_whole_range(const float *vector, size_t dim)
 {
     int32_t low = 0, high = 0;
-    uint32_t others = 0; /* a -0 is none of the whole numbers */
+    uint32_t others = 0;
     for (size_t i = 0; i < dim; i++) {
         int32_t whole = whole_of(vector[i]);
         low = whole < low ? whole : low;
         high = whole > high ? whole : high;
         others |= bits_of(vector[i] + SHIFT - SHIFT) ^ bits_of(vector[i]);
     }
+    others &= ~SIGN; /* of a -0 */
     if (others || low < INT8_MIN || high > (low < 0 ? INT8_MAX : UINT8_MAX))
         return (struct n2_range){0, 0};
     return (struct n2_range){low < 0 ? INT8_MIN : 0, 1};
@@ -48,11 +50,21 @@ static bool are_halves(const float *vector, size_t dim)
     return others == 0;
 }
 
+static bool holds_minus_zero(const float *vector, size_t dim)
+{
+    bool found = false;
+    for (size_t i = 0; i < dim; i++)
+        found |= bits_of(vector[i]) == SIGN;
+    return found;
+}
+
 bool n2_pack_holds(int32_t storage, const float *vector, size_t dim)
 {
-    return storage == N2_STORE_FLOAT32 ||
-           (storage == N2_STORE_FLOAT16 ? are_halves(vector, dim)
-                                        : n2_pack_whole_range(vector, dim).step > 0);
+    if (storage == N2_STORE_FLOAT32)
+        return true;
+    if (storage == N2_STORE_FLOAT16)
+        return are_halves(vector, dim);
+    return n2_pack_whole_range(vector, dim).step > 0 && !holds_minus_zero(vector, dim);
 }
 
 void n2_pack_whole(const float *vector, size_t dim, struct n2_range range, unsigned char *out)

@@ -125,6 +125,7 @@ static int begin_second_pass(struct n2_build *build)
 {
     const struct n2_graph *graph = &build->index->graph;
     struct n2_graph *second = &build->second;
+    n2_index_hide_slack(build->index);
     n2_insert_close(&build->inserter);
     reverse_order(build);
     int status = n2_graph_init(second, graph->M, graph->M0, build->n_nodes);
@@ -216,6 +217,7 @@ static void drop_dead(struct n2_build *build)
 static int finish(struct n2_build *build)
 {
     struct n2_index *index = build->index;
+    n2_index_hide_slack(index);
     n2_insert_close(&build->inserter);
     n2_pass_aim(build, &index->graph, &build->undo);
     if (build->pass == 1)

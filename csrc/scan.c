@@ -21,7 +21,7 @@ static bool holds(const struct n2_heap *heap, uint32_t id)
 
 /* Offers one id of a node at that key, or of `own`, the node that it has meanwhile, if any. */
 static void offer_id(const struct n2_view *view, const struct n2_scan *scan, uint32_t key,
-                     uint32_t node, uint32_t id, uint32_t own, bool again)
+                     uint32_t node, uint32_t id, uint32_t own)
 {
     if (own >= N2_ACQUIRE(&view->store->n_nodes) ||
         (view->filter && !n2_filter_allows(view->filter, id)))
@@ -29,16 +29,18 @@ static void offer_id(const struct n2_view *view, const struct n2_scan *scan, uin
     if (own != node)
         n2_store_keys(view->store, view->kernels, scan->probe, &own, 1, &key);
     uint64_t word = (uint64_t)key << 32 | id;
-    again |= n2_view_moves(view); /* an id that moves may be met twice */
-    if (word < n2_heap_bound(scan->heap) && !(again && holds(scan->heap, id)))
+    if (word >= n2_heap_bound(scan->heap))
+        return;
+    bool again = node >= scan->again_from || n2_view_moves(view); /* one that moves is met twice */
+    if (!(again && holds(scan->heap, id)))
         n2_heap_push(scan->heap, word);
 }
 
-/* Offers the ids of a node, which are in ascending order; if `again`, they may have been offered.
- * One that has left the chain does not say how it goes on: then it is followed from its beginning.
+/* Offers the ids of a node, which are in ascending order. One that has left the chain does not say
+ * how it goes on: then it is followed from its beginning.
  */
 void n2_scan_offer(const struct n2_view *view, const struct n2_scan *scan, uint32_t key,
-                   uint32_t node, bool again)
+                   uint32_t node)
 {
     const struct n2_store *store = view->store;
     uint32_t least = 0; /* those below were offered */
@@ -48,7 +50,7 @@ void n2_scan_offer(const struct n2_view *view, const struct n2_scan *scan, uint3
                          n_left < MOST_LEFT;) {
         struct n2_id entry = n2_store_entry(store, id); /* once: it may change at any time */
         if (id >= least) {
-            offer_id(view, scan, key, node, id, entry.node, again);
+            offer_id(view, scan, key, node, id, entry.node);
             least = id + 1;
         }
         if (entry.node != node) {
@@ -117,7 +119,7 @@ static void sieve(const struct n2_view *view, struct n2_scan *scan, struct block
 }
 
 void n2_scan_nodes(const struct n2_view *view, const struct n2_scan *scan, const uint32_t *nodes,
-                   size_t n, bool again)
+                   size_t n)
 {
     uint32_t keys[N2_SCAN_BLOCK];
     if (n == 0)
@@ -125,7 +127,7 @@ void n2_scan_nodes(const struct n2_view *view, const struct n2_scan *scan, const
     n2_store_keys(view->store, view->kernels, scan->probe, nodes, n, keys);
     for (size_t i = 0; i < n; i++)
         if ((uint64_t)keys[i] << 32 < n2_heap_bound(scan->heap))
-            n2_scan_offer(view, scan, keys[i], nodes[i], again);
+            n2_scan_offer(view, scan, keys[i], nodes[i]);
 }
 
 uint32_t n2_scan_block(const struct n2_view *view, uint32_t from, const struct n2_scan *scans,
@@ -135,7 +137,7 @@ uint32_t n2_scan_block(const struct n2_view *view, uint32_t from, const struct n
     uint32_t to = (uint32_t)n2_min((size_t)from + N2_SCAN_BLOCK, view->n_nodes);
     list_nodes(view->graph, from, to, false, &block);
     for (size_t i = 0; i < n; i++)
-        n2_scan_nodes(view, &scans[i], block.nodes, block.n, false);
+        n2_scan_nodes(view, &scans[i], block.nodes, block.n);
     return to;
 }
 
@@ -153,14 +155,17 @@ static void scan_range(const struct n2_view *view, struct n2_scan *scan, uint32_
         uint32_t to = (uint32_t)n2_min((size_t)from + block_of(scan), view->n_nodes);
         list_nodes(view->graph, from, to, pending_only, &block);
         sieve(view, scan, &block);
-        n2_scan_nodes(view, scan, block.nodes, block.n, false);
+        n2_scan_nodes(view, scan, block.nodes, block.n);
         from = to;
     }
 }
 
 void n2_scan_pending(const struct n2_view *view, struct n2_scan *scan)
 {
-    scan_range(view, scan, N2_ACQUIRE(&view->graph->first_pending), true);
+    uint32_t from = N2_ACQUIRE(&view->graph->first_pending);
+    scan_range(view, scan, from, true);
+    if (scan->heap->size > 0)
+        scan->again_from = from;
 }
 
 /* Lists allowed ids below view->n_ids from *from on, and asks for what will be read of their nodes.
@@ -204,6 +209,7 @@ static void scan_allowed(const struct n2_view *view, struct n2_scan *scan)
 void n2_scan_all(const struct n2_view *view, struct n2_scan *scan)
 {
     scan->heap->size = 0;
+    scan->again_from = N2_NONE;
     if (view->filter)
         scan_allowed(view, scan);
     else

@@ -16,6 +16,7 @@
 struct n2_scan {
     const struct n2_probe *probe; /* encoded, if the codes are to be asked */
     struct n2_heap *heap;
+    uint32_t again_from;       /* ids of nodes from here on may have been offered before */
     bool sieves;               /* by the codes of the view's space, which has some */
     size_t n_sieved, n_passed; /* nodes whose codes were asked, and those of them not left out */
 };
@@ -27,7 +28,7 @@ struct n2_scan {
 uint32_t n2_scan_block(const struct n2_view *view, uint32_t from, const struct n2_scan *scans,
                        size_t n);
 
-/* Measures the nodes that are not linked yet. */
+/* Measures the nodes that are not linked yet; later, when some may be, they may be met again. */
 void n2_scan_pending(const struct n2_view *view, struct n2_scan *scan);
 
 /* Measures all that may be a result, from the beginning: what the heap holds is dropped. */
@@ -39,11 +40,10 @@ void n2_scan_moved(const struct n2_view *view, const struct n2_scan *scan);
 
 /* Measures nodes[n] by their vectors, and offers the ids of each that may be results. */
 void n2_scan_nodes(const struct n2_view *view, const struct n2_scan *scan, const uint32_t *nodes,
-                   size_t n, bool again);
+                   size_t n);
 
-/* Offers the ids of a node at that key that may be results. If `again`, they may have been offered
- * before. */
+/* Offers the ids of a node at that key that may be results. */
 void n2_scan_offer(const struct n2_view *view, const struct n2_scan *scan, uint32_t key,
-                   uint32_t node, bool again);
+                   uint32_t node);
 
 #endif

@@ -53,14 +53,16 @@ static struct n2_beam beam_of(const struct n2_view *view, size_t k,
     struct n2_beam beam = {.width = ef ? ef : DEFAULT_EF(k)};
     int32_t metric = view->store->metric;
     *measured = (float)beam.width * SCAN_PER_PLACE;
-    if (!ef && view->tuning && recall > 0)
+    if (!ef && view->tuning && recall > 0) {
         beam = n2_tune_beam(view->tuning, metric, k, recall, measured);
-    else if (!ef && view->tuning) {
+    } else if (!ef && view->tuning) {
         beam = n2_tune_beam(view->tuning, metric, n2_max(k, DEFAULT_LEAST_K), DEFAULT_RECALL,
                             measured);
         float in_cache = (float)SCANNED_BYTES / (float)view->store->vectors.stride;
         *measured = *measured > in_cache ? *measured : in_cache;
     }
+    if (!ef && view->tuning && k > MOST_TUNED)
+        *measured *= (float)k / MOST_TUNED;
     return beam;
 }
 
@@ -72,8 +74,6 @@ static struct n2_beam picky_beam(const struct n2_view *view, size_t k, float sha
     float all = (float)k / share; /* among which there are k that count */
     struct n2_beam beam = beam_of(view, k, o, measured), of_all;
     of_all = beam_of(view, (size_t)all, o, measured);
-    if (all > MOST_TUNED)
-        *measured *= all / MOST_TUNED;
     if (beam.rank == 0) { /* ef, of those that count */
         beam.rank = n2_min(beam.width, view->n_nodes);
         beam.stretch = view->store->metric == N2_DOT ? 0 : 1;
@@ -124,7 +124,7 @@ void n2_search_plan(const struct n2_view *view, size_t k, const struct n2_search
 /* Offers what a walk by codes found, measured by the vectors, nearest code first, until those left
  * are too far away to enter. */
 static void rank(const struct n2_view *view, const struct n2_scan *scan,
-                 const struct n2_queue *queue, bool again)
+                 const struct n2_queue *queue)
 {
     enum { AT_ONCE = 8 };
     const struct n2_space *space = view->space;
@@ -150,13 +150,14 @@ static void rank(const struct n2_view *view, const struct n2_scan *scan,
         for (size_t j = 0; j < n; j++) {
             n2_space_learn(space, store, n2_entry_key(queue->entries[i + j]), keys[j], &excess);
             if ((uint64_t)keys[j] << 32 < n2_heap_bound(scan->heap))
-                n2_scan_offer(view, scan, keys[j], nodes[j], again);
+                n2_scan_offer(view, scan, keys[j], nodes[j]);
         }
     }
 }
 
 /* Encodes the query. One that lies so far outside the range of codes that they tell too little is
- * looked for by vectors, in a beam that says nothing of codes. */
+ * looked for by vectors, in a beam of fixed width, which says nothing of codes; where not all are
+ * results a fixed width would not do, and it stays as it is. */
 static void encode(struct n2_view *view, struct n2_probe *probe, struct n2_beam *beam,
                    struct n2_scratch *scratch)
 {
@@ -165,17 +166,17 @@ static void encode(struct n2_view *view, struct n2_probe *probe, struct n2_beam 
                               scratch->code) <= view->space->n_axes / OUTSIDE)
         return;
     *view = n2_view_by_vectors(view);
-    if (beam->rank > 0)
+    if (beam->rank > 0 && !view->picky)
         *beam = (struct n2_beam){.width = n2_min(beam->width, DEFAULT_EF(scratch->heap.width))};
 }
 
 /* The walk proper, by the codes of an encoded query, or by vectors. */
-static void walk(const struct n2_view *view, const struct n2_probe *probe, struct n2_beam beam,
+static void walk(const struct n2_view *view, const struct n2_scan *scan, struct n2_beam beam,
                  struct n2_scratch *scratch)
 {
     const struct n2_view by_vectors = n2_view_by_vectors(view);
+    const struct n2_probe *probe = scan->probe;
     uint64_t start = n2_hnsw_descend(view, probe, view->entry, 0, scratch);
-    bool again = scratch->heap.size > 0;
     n2_hnsw_start(view, scratch, beam, start);
     n2_hnsw_search_layer(view, probe, 0, scratch);
     const struct n2_queue *queue = n2_hnsw_found(view, scratch);
@@ -184,16 +185,15 @@ static void walk(const struct n2_view *view, const struct n2_probe *probe, struc
         n2_hnsw_search_again(view, probe, scratch);
         view = &by_vectors;
     }
-    const struct n2_scan scan = {.probe = probe, .heap = &scratch->heap};
     if (view->space) {
-        rank(view, &scan, queue, again);
+        rank(view, scan, queue);
         return;
     }
     for (size_t i = 0; i < queue->size; i++) {
         uint32_t key = n2_entry_key(queue->entries[i]);
         if ((uint64_t)key << 32 >= n2_heap_bound(&scratch->heap))
             break; /* nor can any behind it enter */
-        n2_scan_offer(view, &scan, key, n2_entry_node(queue->entries[i]), again);
+        n2_scan_offer(view, scan, key, n2_entry_node(queue->entries[i]));
     }
 }
 
@@ -201,8 +201,9 @@ void n2_search_graph(const struct n2_view *view, struct n2_probe *probe, struct 
                      struct n2_scratch *scratch)
 {
     struct n2_view encoded = *view;
+    const struct n2_scan scan = {.probe = probe, .heap = &scratch->heap, .again_from = N2_NONE};
     encode(&encoded, probe, &beam, scratch);
-    walk(&encoded, probe, beam, scratch);
+    walk(&encoded, &scan, beam, scratch);
 }
 
 /* Whether a distance is not within the radius. */
@@ -229,12 +230,12 @@ void n2_search_probe(const struct n2_view *view, struct n2_probe *probe, const s
     struct n2_beam beam = plan->beam;
     if (plan->walks || plan->sieves)
         encode(&encoded, probe, &beam, scratch);
-    struct n2_scan scan = {probe, heap, .sieves = plan->sieves && encoded.space};
+    struct n2_scan scan = {probe, heap, N2_NONE, .sieves = plan->sieves && encoded.space};
     if (plan->walks) {
         n2_scan_pending(&encoded, &scan);
         struct n2_view linked = encoded; /* with every link to what the scan took for linked */
         linked.n_rows = (uint32_t)n2_min(N2_ACQUIRE(&view->graph->n_rows), view->n_nodes);
-        walk(&linked, probe, beam, scratch);
+        walk(&linked, &scan, beam, scratch);
         n2_visited_clear(&scratch->visited);
     }
     if (heap->size < plan->k || scratch->gave_up)

@@ -14,7 +14,8 @@
  * which is right on average over directions of q (RaBitQ with one bit: Gao and Long, SIGMOD 2024,
  * arXiv 2405.12497; rows of neighbours as in SymphonyQG, arXiv 2411.12229). <q, s> is a sum of
  * entries of a table that depends on the query alone, looked up four directions at a time, and
- * exact, since codes are small whole numbers. The rest are two numbers of each neighbour:
+ * exact but where four codes are at the end of their range, since codes are small whole numbers.
+ * The rest are two numbers of each neighbour:
  *
  *     factor = 2 |r|^2 / |r|_1,   add = |r|^2 + factor <p, s>
  *     |q - u|^2 ~ |q - p|^2 + add - factor <q, s>

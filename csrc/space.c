@@ -12,17 +12,11 @@ int n2_space_init(struct n2_space *space, size_t dim, size_t n_axes, bool short_
     space->dim = dim;
     space->n_axes = n_axes;
     space->short_codes = short_codes;
-    int status = n2_column_reserve(&space->means, sizeof(float), dim, dim);
+    int status = n2_column_make(&space->means, sizeof(float), dim, 0);
     if (!status)
-        status = n2_column_commit(&space->means, dim);
+        status = n2_column_make(&space->axes, n2_space_width(dim), n_axes, 0);
     if (!status)
-        status = n2_column_reserve(&space->axes, n2_space_width(dim), n_axes, n_axes);
-    if (!status)
-        status = n2_column_commit(&space->axes, n_axes);
-    if (!status)
-        status = n2_column_reserve(&space->scales, sizeof(float), n_axes, n_axes);
-    if (!status)
-        status = n2_column_commit(&space->scales, n_axes);
+        status = n2_column_make(&space->scales, sizeof(float), n_axes, 0);
     if (!status)
         status = n2_column_reserve(&space->codes, n2_code_bytes(n_axes, short_codes), n_reserved,
                                    n_nodes);
@@ -110,13 +104,14 @@ static float largest_of(const float *x, size_t n)
 }
 
 /* Only the direction of a query matters to its weights: its coordinates are made as large as there
- * is room for. */
-static void weigh_query(const struct n2_space *space, const struct n2_kernels *kernels,
+ * is room for. False if it has none that floats can tell. */
+static bool weigh_query(const struct n2_space *space, const struct n2_kernels *kernels,
                         struct n2_probe *probe, int16_t *buffer, int8_t *weights)
 {
     float image[N2_MAX_AXES], most = n2_space_limit(space->dim) / space->scale;
     float factor = most * n2_store_reciprocal(largest_of(probe->vector, space->dim));
-    project(space, kernels, probe->vector, factor, buffer, image);
+    bool has_direction = factor > 0 && factor < INFINITY;
+    project(space, kernels, probe->vector, has_direction ? factor : 0, buffer, image);
     float largest = largest_of(image, space->n_axes), finer = n2_store_reciprocal(largest);
     memset(weights, 0, n2_code_bytes(space->n_axes, false));
     int32_t sum = 0;
@@ -127,7 +122,8 @@ static void weigh_query(const struct n2_space *space, const struct n2_kernels *k
     probe->weights = weights;
     probe->centre = N2_CODE_MAX * sum;
     probe->unit =
-        factor > 0 ? space->unit / factor * (space->unit * largest / (2 * N2_CODE_MAX)) : 0;
+        has_direction ? space->unit / factor * (space->unit * largest / (2 * N2_CODE_MAX)) : 0;
+    return has_direction;
 }
 
 void n2_space_weigh(const struct n2_space *space, const uint8_t *code, int8_t *weights,
@@ -151,10 +147,8 @@ size_t n2_space_encode_query(const struct n2_space *space, const struct n2_store
                              const struct n2_kernels *kernels, struct n2_probe *probe, void *buffer,
                              void *code)
 {
-    if (store->metric == N2_DOT) {
-        weigh_query(space, kernels, probe, buffer, code);
-        return 0;
-    }
+    if (store->metric == N2_DOT)
+        return weigh_query(space, kernels, probe, buffer, code) ? 0 : space->n_axes;
     uint8_t numbers[N2_MAX_AXES];
     size_t n_outside = encode(space, kernels, probe->vector, 1, false, buffer, numbers);
     if (space->short_codes)

@@ -30,6 +30,7 @@ struct n2_space {
     bool of_products;   /* under dot */
     bool short_codes;   /* five bits a direction; not under dot */
     uint32_t n_trained; /* nodes there were when the map was chosen, or none; 0: not yet */
+    uint32_t n_unfit;   /* nodes since then that came in builds whose nodes it did not fit */
     float unit;         /* the length that a difference of 1 in one byte stands for */
     float shrink;       /* what n2_space_deviation hardly ever is below, of vectors that are near */
     float scale;        /* of coordinates, before they are rounded to numbers of 16 bits */
@@ -52,10 +53,13 @@ N2_INLINE size_t n2_space_floats(size_t dim)
     return n2_max(dim, N2_MAX_LANES / sizeof(float));
 }
 
-/* Room for a vector that is being encoded: its coordinates, rounded, then as floats. */
+/* Room for a vector that is being encoded: its coordinates, rounded, then as floats; or for a
+ * probe.
+ */
 N2_INLINE size_t n2_space_buffer_bytes(size_t dim)
 {
-    return n2_space_width(dim) * sizeof(int16_t) + dim * sizeof(float);
+    return n2_max(n2_space_width(dim) * sizeof(int16_t) + dim * sizeof(float),
+                  n2_space_floats(dim) * sizeof(float));
 }
 
 N2_INLINE float *n2_space_floats_of(void *buffer, size_t dim)
@@ -105,8 +109,7 @@ size_t n2_space_encode_node(const struct n2_space *space, const struct n2_store 
 
 /* Encodes the vector of a search's probe, as a long code, as lanes where codes are short, or as
  * weights under dot; into `code` [N2_MAX_LANES], where the probe is made to point. Returns the
- * same.
- */
+ * same; under dot n_axes for a query so short that there are no weights, else 0. */
 size_t n2_space_encode_query(const struct n2_space *space, const struct n2_store *store,
                              const struct n2_kernels *kernels, struct n2_probe *probe, void *buffer,
                              void *code);

@@ -18,7 +18,7 @@ static const char *const texts[] = {
     [-N2_ERR_FULL] = "index is full",
     [-N2_ERR_FORMAT] = "not an N2 file",
     [-N2_ERR_TRUNCATED] = "file is truncated",
-    [-N2_ERR_VERSION] = "file is of a newer format",
+    [-N2_ERR_VERSION] = "file is of another version of the format",
     [-N2_ERR_CORRUPT] = "file or index is corrupt",
     [-N2_ERR_CANCELLED] = "cancelled",
 };

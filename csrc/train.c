@@ -21,6 +21,8 @@
 #define LOW_SHARE 50     /* one in so many is nearer than `shrink` says */
 #define RANGE 63.5f      /* of a byte, from its middle */
 #define LEAST_GROWTH 1.05f
+#define MOST_GROWTH                                                                                \
+    8.0f /* more is said by vectors that nearly equal others, not by how far to look */
 #define WORDS ((size_t)N2_SAMPLE_MOST * N2_CODE_UNIT)
 
 struct choice {
@@ -142,7 +144,7 @@ static float measure_growth(struct choice *c, size_t share)
         if (n2_sample_is_dot(s))
             c->words[n++] = n2_key((reach.far - reach.near) * s->reciprocals[q]);
         else if (reach.near > 0)
-            c->words[n++] = n2_key(sqrtf(reach.far / reach.near));
+            c->words[n++] = n2_key(sqrtf(reach.far) / sqrtf(reach.near));
     }
     return n ? float_at(c, n, n / share) : 0;
 }
@@ -308,8 +310,10 @@ int n2_train(const struct n2_training *t, struct n2_space *space)
         status = N2_ERR_NO_MEMORY;
     if (!status && c.sample.n >= N2_SAMPLE_QUERIES) {
         growth = measure_growth(&c, 2);
-        if (!n2_sample_is_dot(&c.sample) && growth < LEAST_GROWTH)
-            growth = LEAST_GROWTH;
+        if (!n2_sample_is_dot(&c.sample))
+            growth = growth < LEAST_GROWTH  ? LEAST_GROWTH
+                     : growth > MOST_GROWTH ? MOST_GROWTH
+                                            : growth;
         if (t->wanted)
             status = choose_space(&c, space);
     }

@@ -93,7 +93,8 @@ struct tuner {
     struct n2_build *build;
     struct n2_space space; /* the build's, and the shrink that is found */
     struct n2_view view;
-    const uint32_t *nodes; /* the queries */
+    const float *given;    /* the queries, */
+    const uint32_t *nodes; /* or where they are */
     size_t n;
     uint64_t *candidates; /* [n][AMONG] nearest by codes, or vectors: heap words of nodes */
     size_t *n_candidates;
@@ -110,9 +111,8 @@ static void probe_of(const struct tuner *t, size_t i, struct n2_scratch *scratch
                      struct n2_probe *probe)
 {
     const struct n2_store *store = t->view.store;
-    const float *given = t->build->queries;
     const float *vector =
-        given ? given + i * store->dim : n2_store_vector(store, t->nodes[i], scratch->query);
+        t->given ? t->given + i * store->dim : n2_store_vector(store, t->nodes[i], scratch->query);
     double norm;
     (void)n2_store_check(store, vector, &norm); /* was checked when it was added */
     n2_store_probe_query(store, vector, norm, scratch->query, probe);
@@ -144,7 +144,7 @@ static void find_true(void *context, size_t begin, size_t end, int worker)
              node++) {
             uint8_t height = *n2_graph_height(view->graph, node);
             nodes[n] = node;
-            n += n2_is_linked(height);
+            n += n2_is_linked(height) && !n2_store_is_dead(view->store, node);
         }
         for (size_t i = begin; i < end; i++) {
             struct n2_heap *heap = &heaps[i - begin];
@@ -265,7 +265,7 @@ size_t n2_tune_queries(struct n2_build *build)
     size_t n_after = index->graph.n_linked + build->n_new;
     size_t n = n2_min(MOST_MEASURED / n2_max(n_after, 1), n_after / NODES_A_QUERY);
     n = n2_min(n2_min(n2_max(n, LEAST_QUERIES), N2_TUNE_QUERIES), build->inserter.most);
-    if (n2_pass_space(build)->growth <= 0 || build->n_new / 4 < n ||
+    if (n2_pass_space(build)->growth <= 0 || build->n_new / 4 < n || n < LEAST_QUERIES ||
         (!build->retrains && !n2_tune_is_due(index, build->n_new)))
         return 0;
     return n;
@@ -273,8 +273,10 @@ size_t n2_tune_queries(struct n2_build *build)
 
 int n2_tune(struct n2_build *build, const uint32_t *nodes, size_t n, struct n2_tuning *tuning)
 {
-    n = build->queries ? build->n_queries : n;
-    struct tuner t = {.build = build, .view = build->inserter.view, .nodes = nodes, .n = n};
+    const float *given = build->n_queries >= LEAST_QUERIES ? build->queries : NULL;
+    n = given ? build->n_queries : n;
+    struct tuner t = {
+        .build = build, .view = build->inserter.view, .given = given, .nodes = nodes, .n = n};
     int status = N2_OK;
     t.space = *n2_pass_space(build);
     t.view.space = t.space.n_axes ? &t.space : NULL;

@@ -3,12 +3,6 @@
  */
 #include "undo.h"
 
-static int room(struct n2_column *column, size_t stride, size_t rows)
-{
-    int status = n2_column_reserve(column, stride, rows, rows);
-    return status ? status : n2_column_commit(column, rows);
-}
-
 int n2_undo_init(struct n2_undo *undo, struct n2_graph *graph, uint32_t n_nodes)
 {
     memset(undo, 0, sizeof(*undo));
@@ -25,13 +19,13 @@ int n2_undo_init(struct n2_undo *undo, struct n2_graph *graph, uint32_t n_nodes)
     undo->n_nodes = n_nodes;
     if (n_nodes == 0)
         return N2_OK;
-    int status = room(&undo->links0, graph->links0.stride, n_nodes);
+    int status = n2_column_make(&undo->links0, graph->links0.stride, n_nodes, 0);
     if (!status)
-        status = room(&undo->upper, graph->upper.stride, graph->n_upper);
+        status = n2_column_make(&undo->upper, graph->upper.stride, graph->n_upper, 0);
     if (!status)
-        status = room(&undo->saved0, sizeof(uint64_t), n_nodes / 64 + 1);
+        status = n2_column_make(&undo->saved0, sizeof(uint64_t), n_nodes / 64 + 1, 0);
     if (!status)
-        status = room(&undo->saved1, sizeof(uint64_t), graph->n_upper / 64 + 1);
+        status = n2_column_make(&undo->saved1, sizeof(uint64_t), graph->n_upper / 64 + 1, 0);
     if (status)
         n2_undo_release(undo);
     return status;

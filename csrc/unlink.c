@@ -116,30 +116,12 @@ bool n2_unlink_step(struct n2_unlink *u)
     return u->next == u->n_nodes;
 }
 
-/* The height of a linked node; what is more than there can be is rot. */
-static uint32_t height_of(const struct n2_graph *graph, uint32_t node)
-{
-    return (uint32_t)n2_min(*n2_graph_height(graph, node), N2_MAX_LEVEL + 1);
-}
-
-/* The first of the highest nodes left. */
-static uint64_t highest(const struct n2_graph *graph)
-{
-    uint64_t entry = 0;
-    for (uint32_t node = 0; node < graph->n_rows; node++) {
-        uint8_t height = *n2_graph_height(graph, node);
-        if (n2_is_linked(height) && height_of(graph, node) > n2_entry_height(entry))
-            entry = (uint64_t)height_of(graph, node) << 32 | node;
-    }
-    return entry;
-}
-
 void n2_unlink_finish(struct n2_unlink *u, struct n2_graph *graph)
 {
     for (uint32_t node = 0; node < u->n_nodes; node++) {
         if (!is_doomed(u, node))
             continue;
-        uint32_t level = height_of(graph, node) - 1u;
+        uint32_t level = n2_graph_levels(graph, node) - 1;
         N2_STORE(n2_graph_height(graph, node), N2_GONE);
         N2_STORE(&graph->n_level[level], graph->n_level[level] - 1);
     }
@@ -148,5 +130,5 @@ void n2_unlink_finish(struct n2_unlink *u, struct n2_graph *graph)
     N2_STORE(&graph->n_gone, graph->n_gone + u->n_doomed);
     N2_STORE(&graph->n_dead, graph->n_dead - u->n_doomed);
     if (is_doomed(u, n2_entry_point(graph->entry)))
-        N2_RELEASE(&graph->entry, highest(graph));
+        N2_RELEASE(&graph->entry, n2_graph_highest(graph));
 }

@@ -33,11 +33,20 @@ static bool is_linked(const struct verifier *v, uint32_t node)
     return n2_is_linked(height);
 }
 
+static bool stopped(const struct verifier *v)
+{
+    return v->wrong || (v->cancel && N2_LOAD(v->cancel));
+}
+
 /* Stops at the end, at the first thing wrong, or when cancelled. */
+static bool goes_on_to(const struct verifier *v, uint64_t i, uint64_t end)
+{
+    return i < end && !v->wrong && !(v->cancel && i % BETWEEN_LOOKS == 0 && N2_LOAD(v->cancel));
+}
+
 static bool goes_on(const struct verifier *v, uint32_t node)
 {
-    return node < v->n_nodes && !v->wrong &&
-           !(v->cancel && node % BETWEEN_LOOKS == 0 && N2_LOAD(v->cancel));
+    return goes_on_to(v, node, v->n_nodes);
 }
 
 static void check_row(struct verifier *v, uint32_t node, uint32_t level)
@@ -99,7 +108,7 @@ static void check_links(struct verifier *v)
         for (uint32_t level = 0; level < height && !v->wrong; level++)
             check_row(v, node, level);
     }
-    if (v->wrong || (v->cancel && N2_LOAD(v->cancel)))
+    if (stopped(v))
         return;
     if (n_linked != v->graph->n_linked || memcmp(n_level, v->graph->n_level, sizeof(n_level)) != 0)
         v->wrong = "a count does not match the nodes";
@@ -131,9 +140,10 @@ static void check_codes(struct verifier *v)
     uint8_t code[N2_MAX_AXES];
     for (uint32_t node = 0; v->space->n_axes && goes_on(v, node) && node < v->graph->n_rows;
          node++) {
+        if (!is_linked(v, node))
+            continue;
         (void)n2_space_encode_node(v->space, v->store, n2_kernels(), node, v->buffer, code);
-        if (is_linked(v, node) &&
-            memcmp(code, n2_space_code(v->space, node), v->space->codes.stride) != 0)
+        if (memcmp(code, n2_space_code(v->space, node), v->space->codes.stride) != 0)
             v->wrong = "a code is not that of its vector";
     }
 }
@@ -180,9 +190,9 @@ static void check_ids(struct verifier *v)
     const struct n2_store *store = v->store;
     const struct n2_graph *graph = v->graph;
     uint64_t n_live = 0, n_found = 0, n_dead = 0, n_gone = 0;
-    for (uint32_t id = 0; id < store->n_ids; id++)
+    for (uint32_t id = 0; goes_on_to(v, id, store->n_ids); id++)
         n_live += n2_store_entry(store, id).node != N2_NONE;
-    for (uint32_t node = 0; node < store->n_nodes && !v->wrong; node++) {
+    for (uint32_t node = 0; goes_on_to(v, node, store->n_nodes); node++) {
         bool gone = *n2_graph_height(graph, node) == N2_GONE, dead = n2_store_is_dead(store, node);
         n_gone += gone;
         n_dead += dead && !gone;
@@ -193,7 +203,7 @@ static void check_ids(struct verifier *v)
         else
             check_chain(v, node, store->n_ids, &n_found);
     }
-    if (v->wrong || (v->cancel && N2_LOAD(v->cancel)))
+    if (stopped(v))
         return;
     if (n_found != n_live || n_live != store->n_live)
         v->wrong = "an id has no node";
@@ -206,14 +216,13 @@ static void check_key_rows(struct verifier *v)
 {
     struct n2_key key;
     uint64_t n_bytes = 0;
-    for (uint32_t id = 0; v->keys->kind != N2_KEYS_NONE && id < v->store->n_ids && !v->wrong;
-         id++) {
+    for (uint32_t id = 0; goes_on_to(v, id, v->store->n_ids); id++) {
         if (n2_keys_key(v->keys, id, &key))
             n_bytes += key.n;
         else
             v->wrong = "a key lies outside the keys";
     }
-    if (!v->wrong && n_bytes != v->keys->n_bytes)
+    if (!stopped(v) && n_bytes != v->keys->n_bytes)
         v->wrong = "a count does not match the keys";
 }
 
@@ -223,20 +232,22 @@ static void check_keys(struct verifier *v)
 {
     const struct n2_store *store = v->store;
     uint64_t n_used = 0;
+    if (v->keys->kind == N2_KEYS_NONE)
+        return;
     check_key_rows(v);
-    for (uint32_t id = 0; v->keys->kind != N2_KEYS_NONE && id < store->n_ids && !v->wrong; id++) {
+    for (uint32_t id = 0; goes_on_to(v, id, store->n_ids); id++) {
         struct n2_key key;
         if (n2_store_node(store, id) != N2_NONE && n2_keys_key(v->keys, id, &key) &&
             n2_keys_find(v->keys, store, &key, NULL) != id)
             v->wrong = "an id is not found by its key";
     }
-    for (uint64_t slot = 0; slot < v->keys->n_slots && !v->wrong; slot++) {
+    for (uint64_t slot = 0; goes_on_to(v, slot, v->keys->n_slots); slot++) {
         uint32_t id = n2_keys_slot(v->keys, slot);
         n_used += id != N2_NONE;
         if (id != N2_NONE && id >= store->n_ids)
             v->wrong = "a slot of the keys holds no id";
     }
-    if (!v->wrong && n_used != v->keys->n_used)
+    if (!stopped(v) && n_used != v->keys->n_used)
         v->wrong = "a count does not match the keys";
 }
 
@@ -247,7 +258,7 @@ static void check_reach(struct verifier *v, struct n2_reach *reach)
         return;
     n2_reach_add(reach, entry, entry);
     n2_reach_follow(reach, v->graph, v->cancel);
-    if (!(v->cancel && N2_LOAD(v->cancel)) && reach->n_reached != v->graph->n_linked)
+    if (!stopped(v) && reach->n_reached != v->graph->n_linked)
         v->wrong = "a linked node cannot be reached";
 }
 

@@ -10,7 +10,8 @@
 #include "tune.h"
 
 /* Room for links on level 0 beyond M0, which nodes have while a build runs: `room` slots a node,
- * each a node plus 1, ended by the first 0. In use only where the node's row proper is full. */
+ * each a node plus 1, ended by the first 0. In use only where the node's row proper is full. Read
+ * while it is written, as rows are. */
 struct n2_slack {
     struct n2_column slots;
     uint32_t room;
@@ -28,7 +29,7 @@ struct n2_view {
     const struct n2_store *store;
     const struct n2_space *space; /* distances are those between its codes; NULL: between vectors */
     const struct n2_graph *graph;
-    const struct n2_slack *slack;   /* NULL except for a build */
+    const struct n2_slack *slack;   /* NULL but while a build runs */
     const struct n2_tuning *tuning; /* NULL: none */
     const struct n2_kernels *kernels;
     const struct n2_space *sieve; /* where there is no space: walks measure what codes in this one
@@ -39,7 +40,7 @@ struct n2_view {
     const struct n2_filter *filter;  /* NULL: all ids may be results */
     uint32_t n_ids, n_nodes, n_rows; /* n_rows <= n_nodes */
     uint32_t n_moves;                /* of the store, then */
-    uint64_t entry; /* of the graph; its node is below n_rows. Builds do not use it */
+    uint64_t entry; /* of the graph; its node is below n_rows. Insertions do not use it */
 };
 
 /* Whether an id moves from node to node, or did since the view was made. */
@@ -93,6 +94,12 @@ N2_INLINE void n2_view_keys(const struct n2_view *view, const struct n2_probe *p
         n2_space_keys(view->space, view->kernels, probe, nodes, n, keys);
     else
         n2_store_keys(view->store, view->kernels, probe, nodes, n, keys);
+}
+
+/* The key of no distance. */
+N2_INLINE uint32_t n2_view_nothing(const struct n2_view *view)
+{
+    return view->space ? 0 : n2_key(0);
 }
 
 /* Whether codes hardly tell the nearer from the farther among nodes at the distance of that key,

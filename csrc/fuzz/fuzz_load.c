@@ -86,6 +86,11 @@ static void use(struct n2_index *index, bool verified)
     FUZZ_CHECK(!verified || n2_verify(index, NULL, NULL) == 0);
     status = n2_save(index, fuzz_path());
     FUZZ_CHECK(documented(status) && (!verified || !status));
+    FUZZ_CHECK(documented(n2_delete(index, 0)) && documented(n2_delete(index, 1)));
+    status = n2_compact(index, &build);
+    FUZZ_CHECK(documented(status) && (!verified || !status));
+    FUZZ_CHECK(documented(n2_search(index, v, k, NULL, out, n)));
+    FUZZ_CHECK(!verified || n2_verify(index, NULL, NULL) == 0);
     free(v);
 }
 

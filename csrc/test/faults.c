@@ -38,6 +38,7 @@ struct trial {
     bool goes_on;   /* a failure leaves what was done so far */
     bool read_only; /* one scene serves for all faults */
     bool whole;     /* the vectors are whole numbers, which bytes hold */
+    bool long_rows; /* the largest M */
     int keys;
 };
 
@@ -55,7 +56,7 @@ static bool scene_make(struct scene *scene, const struct trial *trial)
     uint64_t rng = test_seed;
     memset(scene, 0, sizeof *scene);
     scene->options = options_of(trial->metric);
-    scene->options.M = 3;
+    scene->options.M = trial->long_rows ? N2_MAX_M : 3;
     scene->options.ef_construction = 20;
     scene->options.merging = trial->merging;
     scene->options.keys = trial->keys;
@@ -271,6 +272,13 @@ static void test_build(void)
                               .merging = N2_MERGE_SKIP,
                               .build = true,
                               .pending = true});
+}
+
+/* Rows so long that those of a second graph do not fit where an earlier reservation fell short. */
+static void test_long_rows(void)
+{
+    each_fault((struct trial){
+        .act = act_build, .metric = N2_L2, .merging = N2_MERGE_LEVEL0, .long_rows = true});
 }
 
 static int act_link(struct scene *scene)
@@ -525,10 +533,11 @@ static void test_verify(void)
 }
 
 static const struct test_case cases[] = {
-    {"create", test_create}, {"add", test_add},         {"add_index", test_add_index},
-    {"put", test_put},       {"build", test_build},     {"link", test_link},
-    {"update", test_update}, {"compact", test_compact}, {"search", test_search},
-    {"cursor", test_cursor}, {"save", test_save},       {"load", test_load},
-    {"stream", test_stream}, {"verify", test_verify},   {"widen", test_widen},
+    {"create", test_create}, {"add", test_add},       {"add_index", test_add_index},
+    {"put", test_put},       {"build", test_build},   {"long_rows", test_long_rows},
+    {"link", test_link},     {"update", test_update}, {"compact", test_compact},
+    {"search", test_search}, {"cursor", test_cursor}, {"save", test_save},
+    {"load", test_load},     {"stream", test_stream}, {"verify", test_verify},
+    {"widen", test_widen},
 };
 TEST_MAIN(cases)

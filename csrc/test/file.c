@@ -236,6 +236,24 @@ static void test_save_over_device(void)
     n2_free(index);
 }
 
+/* A name as long as names may be. */
+static void test_long_name(void)
+{
+    const float vector = 1;
+    struct n2_options options = options_of(N2_L2);
+    struct n2_index *index = index_make(&options, 1, &vector, 1, 1);
+    REQUIRE(index != NULL);
+    char name[256];
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = 0;
+    const char *path = temp_path(name);
+    size_t n_before = temp_count();
+    CHECK_STATUS(0, n2_save(index, path));
+    CHECK(file_exists(path) && temp_count() == n_before + 1);
+    remove(path);
+    n2_free(index);
+}
+
 /* What is no N2 file, and what cannot be opened. */
 static void test_odd_files(void)
 {
@@ -406,6 +424,7 @@ static const struct test_case cases[] = {
     {"padding", test_padding},
     {"saved_while_building", test_saved_while_building},
     {"save_over_device", test_save_over_device},
+    {"long_name", test_long_name},
     {"odd_files", test_odd_files},
     {"failed_saves", test_failed_saves},
     {"permissions", test_permissions},

@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef void change_fn(float *vectors, size_t n, size_t dim);
 
@@ -210,7 +211,104 @@ static void test_norms(void)
     }
 }
 
+/* recall@k of default searches. */
+static double found_by_default(struct n2_index *index, const float *queries, size_t n_queries,
+                               size_t dim, size_t k)
+{
+    double n_found = 0, sign = stats_of(index).metric == N2_DOT ? -1 : 1;
+    for (size_t q = 0; q < n_queries; q++) {
+        struct n2_neighbor exact[K], found[K];
+        size_t n_exact = 0, n = 0;
+        CHECK_STATUS(0, n2_search_exact(index, queries + q * dim, 1, k, exact, &n_exact));
+        CHECK_STATUS(0, n2_search(index, queries + q * dim, k, NULL, found, &n));
+        for (size_t i = 0; i < n; i++)
+            n_found += sign * (double)found[i].distance <= sign * (double)exact[k - 1].distance;
+    }
+    return n_found / (double)(n_queries * k);
+}
+
+/* Vectors in pairs that hardly differ: each finds itself, searches find what they are asked for,
+ * and the index comes back from its file. */
+static void test_twins(void)
+{
+    uint64_t rng = test_seed;
+    const size_t n = 6000, dim = 32, n_queries = 200;
+    const float apart[] = {1e-22f, 1e-6f, 1e-5f, 1e-3f};
+    for (size_t i = 0; i < 2 * sizeof apart / sizeof *apart; i++) {
+        int navigation = i % 2 ? N2_NAVIGATE_VECTORS : N2_NAVIGATE_AUTO;
+        float *vectors = data_make(&rng, n, dim, DATA_NORMAL, 0);
+        float *queries = data_make(&rng, 2 * n_queries, dim, DATA_NORMAL, 0);
+        for (size_t row = 0; row < n; row++) {
+            if (row % 2)
+                memcpy(vectors + row * dim, vectors + (row - 1) * dim, dim * sizeof(float));
+            vectors[row * dim + dim - 1] = row % 2 ? apart[i / 2] : 0;
+        }
+        struct n2_options options = navigating(N2_L2, navigation);
+        struct n2_index *index = index_make(&options, dim, vectors, n, -1), *loaded = NULL;
+        struct n2_build_options build;
+        n2_build_options_init(&build);
+        build.queries = queries + n_queries * dim; /* which are none of a pair */
+        build.n_queries = n_queries;
+        REQUIRE(index != NULL && CHECK_STATUS(0, n2_build(index, &build)));
+        double selves = found_by_default(index, vectors, n_queries, dim, 1);
+        double others = found_by_default(index, queries, n_queries, dim, K);
+        printf("twins %g apart, navigation %d: %.3f find themselves, recall %.3f\n",
+               (double)apart[i / 2], navigation, selves, others);
+        CHECK(selves >= 0.95 && others >= 0.93);
+        const char *path = temp_path("twins");
+        CHECK_STATUS(0, n2_save(index, path));
+        CHECK_STATUS(0, n2_load(&loaded, path, NULL));
+        n2_free(index);
+        n2_free(loaded);
+        free(vectors);
+        free(queries);
+    }
+}
+
+/* A few that nearly equal others leave an index its codes. */
+static void test_few_twins(void)
+{
+    uint64_t rng = test_seed;
+    const size_t n = test_scale(4000, 2000), dim = 96;
+    float *vectors = data_make(&rng, n, dim, DATA_NORMAL, 0);
+    for (size_t row = 0; row < n; row++)
+        for (size_t j = 0; j < dim && row % 20 == 1; j++)
+            vectors[row * dim + j] = vectors[(row - 1) * dim + j] * (1 + 1e-3f * (float)(j % 3));
+    struct n2_options options = navigating(N2_ANGULAR, N2_NAVIGATE_AUTO);
+    struct n2_index *index = index_make(&options, dim, vectors, n, 2);
+    REQUIRE(index != NULL);
+    CHECK(stats_of(index).code_axes > 0);
+    CHECK(found_by_default(index, vectors, 100, dim, 1) >= 0.95);
+    n2_free(index);
+    free(vectors);
+}
+
+/* Under dot only the direction of a query counts, however short it is. */
+static void test_short_queries(void)
+{
+    uint64_t rng = test_seed;
+    const size_t n = 4000, dim = 64, n_queries = 100;
+    float *vectors = data_make(&rng, n, dim, DATA_NORMAL, 0);
+    float *queries = data_make(&rng, n_queries, dim, DATA_NORMAL, 0);
+    for (float size = 1; size > 1e-33f; size *= 1e-8f) {
+        struct n2_options options = navigating(N2_DOT, N2_NAVIGATE_AUTO);
+        struct n2_index *index = index_make(&options, dim, vectors, n, 2);
+        REQUIRE(index != NULL);
+        CHECK(stats_of(index).code_axes > 0);
+        double found = found_by_default(index, queries, n_queries, dim, K);
+        CHECKF(found >= 0.9, "of length %g: recall %.3f", (double)size, found);
+        for (size_t i = 0; i < n_queries * dim; i++)
+            queries[i] *= 1e-8f;
+        n2_free(index);
+    }
+    free(vectors);
+    free(queries);
+}
+
 static const struct test_case cases[] = {
+    {"twins", test_twins},
+    {"few_twins", test_few_twins},
+    {"short_queries", test_short_queries},
     {"hard_sets", test_hard_sets},
     {"norms", test_norms},
 };

@@ -304,6 +304,27 @@ static void test_limits(void)
         CHECK_STATUS(N2_ERR_OPTION, n2_create(&index, 3, &options));
 }
 
+/* A -0 among whole numbers: rounded to bytes it is 0, and the others stay what they are; where
+ * vectors are kept as they are, so is it. */
+static void test_minus_zero(void)
+{
+    const float vector[4] = {-0.0f, 3, 7, 9}, rounded[4] = {0, 3, 7, 9};
+    for (int storage = N2_STORE_FLOAT32; storage <= N2_STORE_SQ8; storage++) {
+        struct n2_options options = options_of(N2_L2);
+        options.store = storage;
+        struct n2_index *index = index_make(&options, 4, vector, 1, -1);
+        REQUIRE(index != NULL);
+        struct n2_neighbor found;
+        float out[4];
+        size_t n = 0;
+        CHECK_STATUS(0, n2_vector(index, 0, out));
+        CHECK(!memcmp(out, storage == N2_STORE_SQ8 ? rounded : vector, sizeof out));
+        CHECK_STATUS(0, n2_search(index, vector, 1, NULL, &found, &n));
+        CHECK(n == 1 && found.distance == 0);
+        n2_free(index);
+    }
+}
+
 /* Whatever stands in the rows of a file, searches end with as many results as asked for. */
 static void test_rotten(void)
 {
@@ -346,7 +367,8 @@ static void test_rotten(void)
 }
 
 static const struct test_case cases[] = {
-    {"halves", test_halves},   {"bytes", test_bytes},   {"kernels", test_kernels},
-    {"indexes", test_indexes}, {"limits", test_limits}, {"rotten", test_rotten},
+    {"halves", test_halves},         {"bytes", test_bytes},   {"kernels", test_kernels},
+    {"indexes", test_indexes},       {"limits", test_limits}, {"rotten", test_rotten},
+    {"minus_zero", test_minus_zero},
 };
 TEST_MAIN(cases)

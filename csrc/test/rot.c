@@ -151,6 +151,20 @@ static void merge(struct n2_index *index, bool sound)
     n2_free(to);
 }
 
+/* Deletes some and compacts. */
+static void give_back(struct n2_index *index, bool sound, uint64_t *rng)
+{
+    for (uint32_t id = 0; id < 100; id += 3) {
+        int status = n2_delete(index, id);
+        CHECKF(status == 0 || status == N2_ERR_NOT_FOUND || (!sound && status == N2_ERR_CORRUPT),
+               "n2_delete: %s", n2_status_text(status));
+    }
+    int status = n2_compact(index, NULL);
+    CHECKF(status == 0 || (!sound && status == N2_ERR_CORRUPT), "n2_compact: %s",
+           n2_status_text(status));
+    use(index, sound, rng);
+}
+
 /* What changes an index. Sound ones are served; rotten ones are refused, or served and then saved
  * as rotten as they were: what their checksums tell is never laundered. */
 static void change(struct n2_index *index, bool sound, bool crafted, uint64_t *rng)
@@ -171,12 +185,13 @@ static void change(struct n2_index *index, bool sound, bool crafted, uint64_t *r
     CHECKF(status == 0 || (!sound && status == N2_ERR_CORRUPT), "n2_save: %s",
            n2_status_text(status));
     CHECK(file_exists(path) == (status == 0));
-    if (status)
-        return;
-    status = try_load(path, false, true, &again);
-    CHECKF(status == 0 || (!sound && crafted && status == N2_ERR_CORRUPT),
-           "loading what was saved: %s", n2_status_text(status));
-    n2_free(again);
+    if (!status) {
+        status = try_load(path, false, true, &again);
+        CHECKF(status == 0 || (!sound && crafted && status == N2_ERR_CORRUPT),
+               "loading what was saved: %s", n2_status_text(status));
+        n2_free(again);
+    }
+    give_back(index, sound, rng);
 }
 
 /* Loads in all ways. Returns whether n2_verify found damage. `crafted`: the checksums are right. */
@@ -295,6 +310,8 @@ static void test_versions(void)
     CHECK_STATUS(N2_ERR_VERSION, load_crafted(bytes, &header));
     header.version = UINT32_MAX;
     CHECK_STATUS(N2_ERR_VERSION, load_crafted(bytes, &header));
+    header.version = N2_FORMAT_VERSION - 1;
+    CHECK_STATUS(N2_ERR_VERSION, load_crafted(bytes, &header));
     header = good;
     header.must_understand = 1;
     CHECK_STATUS(N2_ERR_VERSION, load_crafted(bytes, &header));
@@ -302,7 +319,7 @@ static void test_versions(void)
     header.may_ignore = UINT64_MAX;
     CHECK_STATUS(0, load_crafted(bytes, &header));
 
-    /* A newer format may have a longer header with another checksum: the version counts first. */
+    /* Another format may have a longer header with another checksum: the version counts first. */
     memset(bytes.data + 12, 0xff, 200);
     bytes.data[8] = 9;
     const char *path = temp_path("newer");
@@ -420,13 +437,36 @@ static void test_crafted_stretches(void)
     check_stretches(true);
 }
 
+/* Towers that lead nowhere, or an entry point that is no node: compactions do without. */
+static void test_crafted_graph(void)
+{
+    uint64_t rng = test_seed;
+    for (int round = 0; round < 4; round++) {
+        struct bytes bytes = sample(&rng, 600, 0);
+        struct n2_header header;
+        REQUIRE(bytes.data != NULL && craft_header_of(bytes.data, bytes.n, &header));
+        unsigned char *heights = bytes.data + header.sections[N2_SECTION_HEIGHTS].offset;
+        const struct n2_section *towers = &header.sections[N2_SECTION_TOWERS];
+        if (round == 0)
+            memset(bytes.data + towers->offset, 0xf0, towers->bytes);
+        else
+            heights[header.entry_node] = (const unsigned char[]){255, 0, 254}[round - 1];
+        craft_trailer(bytes.data, bytes.n, true);
+        const char *path = temp_path("graph");
+        struct n2_index *index;
+        file_write(path, bytes.data, bytes.n);
+        CHECK_STATUS(0, try_load(path, round % 2, false, &index));
+        if (index)
+            give_back(index, false, &rng);
+        n2_free(index);
+        bytes_free(&bytes);
+    }
+}
+
 static const struct test_case cases[] = {
-    {"truncation", test_truncation},
-    {"header_bits", test_header_bits},
-    {"versions", test_versions},
-    {"header_numbers", test_header_numbers},
-    {"payload_bits", test_payload_bits},
-    {"stretches", test_stretches},
-    {"crafted_stretches", test_crafted_stretches},
+    {"crafted_graph", test_crafted_graph},   {"truncation", test_truncation},
+    {"header_bits", test_header_bits},       {"versions", test_versions},
+    {"header_numbers", test_header_numbers}, {"payload_bits", test_payload_bits},
+    {"stretches", test_stretches},           {"crafted_stretches", test_crafted_stretches},
 };
 TEST_MAIN(cases)

@@ -240,6 +240,44 @@ static void test_end_early(void)
     n2_free(index);
 }
 
+/* While a build runs, searches find of what it has linked so far as much as of the rest. */
+static void test_found_amid(void)
+{
+    enum { K = 10, QUERIES = 200 };
+    uint64_t rng = test_seed;
+    const size_t n = 6000, n_more = 6000, dim = 16;
+    float *vectors = data_make(&rng, n + n_more, dim, DATA_NORMAL, 0);
+    float *queries = data_make(&rng, QUERIES, dim, DATA_NORMAL, 0);
+    struct n2_options options = options_of(N2_L2);
+    struct n2_index *index = index_make(&options, dim, vectors, n, 2);
+    struct n2_build *build = NULL;
+    REQUIRE(index != NULL);
+    CHECK_STATUS(0, n2_add(index, vectors + n * dim, n_more, NULL));
+    REQUIRE_OK(n2_build_begin(&build, index, NULL));
+    for (uint64_t done = 0, total = 1; done < total - total / 10;)
+        if (!CHECK_STATUS(0, n2_build_step(build, &done, &total)))
+            break;
+    size_t n_new = 0, n_found = 0;
+    for (size_t q = 0; q < QUERIES; q++) {
+        struct n2_neighbor exact[K], found[K];
+        size_t counts[2] = {0, 0};
+        CHECK_STATUS(0, n2_search_exact(index, queries + q * dim, 1, K, exact, &counts[0]));
+        CHECK_STATUS(0, n2_search(index, queries + q * dim, K, NULL, found, &counts[1]));
+        for (size_t i = 0; i < counts[0]; i++) {
+            n_new += exact[i].id >= n;
+            for (size_t j = 0; j < counts[1]; j++)
+                n_found += exact[i].id >= n && found[j].id == exact[i].id;
+        }
+    }
+    printf("amid a build %zu of %zu new ones are found\n", n_found, n_new);
+    CHECK(n_new > QUERIES && (double)n_found >= 0.93 * (double)n_new);
+    n2_build_end(build);
+    CHECK_SOUND(index);
+    n2_free(index);
+    free(vectors);
+    free(queries);
+}
+
 /* A save amid a build gives a file that is whole. */
 static void test_save_amid(void)
 {
@@ -333,9 +371,14 @@ static void test_cancel_from_thread(void)
 }
 
 static const struct test_case cases[] = {
-    {"progress", test_progress},           {"cancel", test_cancel},
-    {"cancel_loaded", test_cancel_loaded}, {"step_by_step", test_step_by_step},
-    {"end_early", test_end_early},         {"save_amid", test_save_amid},
-    {"close_amid", test_close_amid},       {"cancel_from_thread", test_cancel_from_thread},
+    {"progress", test_progress},
+    {"cancel", test_cancel},
+    {"cancel_loaded", test_cancel_loaded},
+    {"step_by_step", test_step_by_step},
+    {"end_early", test_end_early},
+    {"save_amid", test_save_amid},
+    {"found_amid", test_found_amid},
+    {"close_amid", test_close_amid},
+    {"cancel_from_thread", test_cancel_from_thread},
 };
 TEST_MAIN(cases)
