@@ -7,6 +7,8 @@ package n2_test
 import (
 	"bytes"
 	"errors"
+	"io"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -69,6 +71,31 @@ func TestAddIndexRefuses(t *testing.T) {
 			t.Fatalf("%s: the index has changed", name)
 		}
 	}
+}
+
+// An index that waits for another one, which is being written, can be closed.
+func TestAddIndexClosed(t *testing.T) {
+	const dim = 4
+	x, other := builtIndex(t, dim, nil, gauss(3, 10, dim)), builtIndex(t, dim, nil, gauss(4, 10, dim))
+	writing, written, added := make(chan bool), make(chan bool), make(chan error)
+	go other.WriteTo(writerFunc(func(p []byte) (int, error) {
+		writing <- true
+		<-written
+		return 0, io.ErrShortWrite
+	}))
+	<-writing
+	go func() {
+		_, err := x.AddIndex(other)
+		added <- err
+	}()
+	for range 1000 {
+		runtime.Gosched() // it is waiting now, most likely
+	}
+	must(t, x.Close())
+	if err := <-added; !errors.Is(err, n2.ErrClosed) {
+		t.Errorf("%v", err)
+	}
+	written <- true
 }
 
 // Two indexes are added to each other, changed, built, searched and written; then one is closed.

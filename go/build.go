@@ -14,8 +14,8 @@ import (
 // go on meanwhile. One build runs at a time on an index; a second one waits for its turn.
 //
 // The first build, and later ones when the index has grown fourfold or its codes no longer fit, train
-// codes on a sample of the vectors (see [Navigation]). A build of 800 vectors at least, after which a
-// quarter of all have come or gone since, also measures which search gives which recall, on some of the
+// codes on a sample of the vectors (see [Navigation]). A build of many vectors (200 in a small index, 1,600
+// in a large one), after which a quarter of all have come or gone since, also measures which search gives which recall, on some of the
 // new vectors before they are linked: so searches can be asked for recall.
 //
 // The same vectors, built with the same options, give the same graph, whatever the number of
@@ -23,7 +23,7 @@ import (
 //
 // When ctx ends, Build returns its cause; when the index is closed, [ErrClosed]. A build that fails
 // leaves the index as before, but for what was deleted or replaced, which it may have taken out of the
-// graph.
+// graph; searches wait while it puts back what it had changed.
 func (x *Index) Build(ctx context.Context, o *BuildOptions) error {
 	return wrap("build", x.runBuild(ctx, o, buildPart{}))
 }
@@ -52,6 +52,9 @@ func (x *Index) runBuild(ctx context.Context, o *BuildOptions, part buildPart) e
 	if o.Threads < 0 || !fitInt32(o.Threads) {
 		return fmt.Errorf("%w: Threads is %d", ErrOption, o.Threads)
 	}
+	if _, err := x.countVectors(o.Queries); err != nil {
+		return err
+	}
 	ctx, stop := x.until(ctx)
 	defer stop(nil)
 	return x.builds.do(ctx, func() error { return x.buildSteps(ctx, o, part) })
@@ -63,19 +66,15 @@ const maxThreads = 1024
 // buildSteps makes a build. Between its steps the build rests in x.build, outside of any lane, from
 // where Close ends it.
 func (x *Index) buildSteps(ctx context.Context, o *BuildOptions, part buildPart) error {
-	n, err := x.countVectors(o.Queries)
-	if err != nil {
-		return err
-	}
 	threads := o.Threads
 	if threads == 0 {
 		threads = min(runtime.GOMAXPROCS(0), maxThreads)
 	}
-	err = x.walks.do(ctx, func() (err error) {
+	err := x.walks.do(ctx, func() (err error) {
 		if x.build != nil {
 			return ErrClosed // it is one that was left to Close
 		}
-		x.build, err = x.core.beginBuild(threads, o.Queries, n, part)
+		x.build, err = x.core.beginBuild(threads, o.Queries, len(o.Queries)/x.dim, part)
 		return err
 	})
 	if err != nil {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build cgo
+//go:build cgo && (linux || darwin) && (amd64 || arm64 || loong64 || mips64le || ppc64le || riscv64)
 
 package n2
 

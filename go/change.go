@@ -21,8 +21,10 @@ func (x *Index) AddIndex(other *Index) (first uint32, err error) {
 	if err == nil {
 		// Nobody who has a place in walks waits for one in adds: so two that are added to each other
 		// do not wait in a circle.
+		ctx, stop := x.until(other.closing)
+		defer stop(nil)
 		err = x.change(func() error {
-			return other.walks.do(other.closing, func() (err error) {
+			return other.walks.do(ctx, func() (err error) {
 				first, err = x.core.addIndex(other.core)
 				x.n.Store(int64(x.core.stats().Len))
 				return err

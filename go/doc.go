@@ -55,6 +55,6 @@
 // the environment, its library binds the program's first thread to a processor when the program
 // starts, and GOMAXPROCS becomes 1. The build tag n2_noopenmp leaves OpenMP out.
 //
-// Without cgo (CGO_ENABLED=0) the package compiles, but New, Load, Read and their likes for a Map return
-// [ErrNoCgo].
+// Without cgo (CGO_ENABLED=0), and on other platforms than 64-bit Linux and macOS, the package compiles,
+// but New, Load, Read and their likes for a Map return [ErrNoCgo].
 package n2

@@ -22,10 +22,10 @@ var (
 	ErrFull       = errors.New("n2: index is full")
 	ErrFormat     = errors.New("n2: not an N2 file")
 	ErrTruncated  = errors.New("n2: file is truncated")
-	ErrVersion    = errors.New("n2: file needs a newer version of N2")
+	ErrVersion    = errors.New("n2: file is of another version of the format")
 	ErrCorrupt    = errors.New("n2: file or index is corrupt")
 	ErrKeyType    = errors.New("n2: keys are of another type")
-	ErrNoCgo      = errors.New("n2: built without cgo")
+	ErrNoCgo      = errors.New("n2: built without cgo, or for a platform that the C core does not know")
 )
 
 // errCancelled is what C returns after the flag of a walk was raised or a build was cancelled. It

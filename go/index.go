@@ -159,7 +159,9 @@ func (x *Index) until(ctx context.Context) (context.Context, context.CancelCause
 // takes deleted ones out of the graph when they are a sixteenth of it, and measures recall anew when a
 // quarter has come or gone. It ends when there is nothing to link, and with Close. When it links depends on how fast adds come, and so do the
 // graph and the bytes of a file; only Build makes the same of the same. A Build at the end is still
-// of use: it looks for vectors that no link leads to.
+// of use: it looks for vectors that no link leads to, and says so if it fails. What fails in the background,
+// as for want of memory, is tried again after a thousand changes; [Stats].Pending tells. Of very many
+// vectors at once 65,536 are linked at a time, for which a Build waits.
 //
 // Under [Angular] a zero vector is refused with [ErrZeroVector]. The length of v must be at most
 // 2^60 under [L2] and [Dot], between 2^-90 and 2^120 under [Angular], or it is [ErrMagnitude]. One for
@@ -193,7 +195,8 @@ func (x *Index) add(vs []float32, n int) (first uint32, err error) {
 }
 
 // Vector returns the vector of that id, bit for bit as it was added or rounded ([Storage]), in the
-// memory of dst if its capacity is enough and otherwise in new memory.
+// memory of dst if its capacity is enough and otherwise in new memory. An id that is unknown, or was
+// deleted, is [ErrNotFound].
 func (x *Index) Vector(id uint32, dst []float32) ([]float32, error) {
 	err := x.valid()
 	if err == nil {
@@ -237,7 +240,9 @@ func (x *Index) Metric() Metric {
 
 // Save writes the index, built or not, to a file. It writes a temporary file beside path, which is
 // synchronised and then renamed, so that path holds the old content or the new one whatever
-// happens. It may be the file that the index is mapped from. Vectors added meanwhile are not saved.
+// happens; an error after the rename, where the folder cannot be synchronised, leaves the new one. A
+// symbolic link is replaced by the file. It may be the file that the index is mapped from. Vectors added
+// meanwhile are not saved. Save takes turns with Verify, WriteTo and the steps of a build.
 func (x *Index) Save(path string) error {
 	err := x.valid()
 	if err == nil {

@@ -4,6 +4,13 @@ package n2
 
 import "sync/atomic"
 
+// mostAtATime is how many vectors are linked at once: a Build waits for as long as that takes on one
+// thread.
+const mostAtATime = 1 << 16
+
+// retryAfter is after how many changes what failed is tried again.
+const retryAfter = 1024
+
 // A linker links vectors as they come, for an index with AutoLink. There is a goroutine only while
 // there is something to link, so that an index that is given up without Close holds none.
 type linker struct {
@@ -39,7 +46,7 @@ func (x *Index) link() {
 	for {
 		due, err := x.linkSome()
 		if err != nil {
-			x.linker.pass.Store(int64(max(due, 1)))
+			x.linker.pass.Store(retryAfter)
 		}
 		if err == nil && due > 0 {
 			continue
@@ -52,13 +59,13 @@ func (x *Index) link() {
 	}
 }
 
-// linkSome links what is due, and returns how many vectors that were.
+// linkSome links what is due, mostAtATime of it at most, and returns how many vectors were due.
 func (x *Index) linkSome() (due int, err error) {
 	err = x.builds.do(x.closing, func() error {
 		if due = x.linkDue(); due == 0 {
 			return nil
 		}
-		return x.buildSteps(x.closing, &BuildOptions{Threads: 1}, buildPart{most: due})
+		return x.buildSteps(x.closing, &BuildOptions{Threads: 1}, buildPart{most: min(due, mostAtATime)})
 	})
 	return due, err
 }

@@ -159,7 +159,7 @@ func (m *Map[K]) Get(key K, dst []float32) ([]float32, error) {
 	return dst, nil
 }
 
-// Has says whether there is a vector of that key.
+// Has says whether there is a vector of that key; false for a closed map, which [Map.ID] tells apart.
 func (m *Map[K]) Has(key K) bool {
 	_, err := m.find(key)
 	return err == nil

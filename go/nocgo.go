@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build !cgo
+//go:build !(cgo && (linux || darwin) && (amd64 || arm64 || loong64 || mips64le || ppc64le || riscv64))
 
 package n2
 
-// Without cgo the package compiles and has no core. As New, Load and Read return ErrNoCgo there is no
+// Without cgo, or for a platform that the core does not know, the package compiles and has no core. As New, Load and Read return ErrNoCgo there is no
 // index on which the other methods could be called.
 
 type core struct{}

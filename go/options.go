@@ -8,7 +8,7 @@ import (
 )
 
 // A Metric is a measure of how near two vectors are to each other. Distances are computed in
-// float32 from the vectors as they were added.
+// float32 from the vectors as they are stored ([Storage]).
 type Metric int32
 
 const (
@@ -77,11 +77,12 @@ const (
 type Navigation int32
 
 const (
-	// NavigateAuto compares codes, unless they would be no smaller than the vectors (of less than 16
-	// dimensions) or a sample shows them to be too coarse. It is the default.
+	// NavigateAuto compares codes, unless they would be no smaller than the vectors (64 bytes at least:
+	// of up to 16 floats, 32 halves or 56 bytes) or a sample shows them to be too coarse. It is the
+	// default.
 	NavigateAuto Navigation = 1
-	// NavigateCodes compares codes wherever there can be some: a byte for each of at most 512
-	// directions in which the vectors vary most.
+	// NavigateCodes compares codes wherever there can be some: a byte or five bits for each of at most
+	// 512 directions in which the vectors vary most.
 	NavigateCodes Navigation = 2
 	// NavigateVectors compares the vectors: a slower build and slower searches for less memory.
 	NavigateVectors Navigation = 3
@@ -157,8 +158,8 @@ type Options struct {
 	Store Storage
 	// Seed chooses levels, the order of insertion and the places of keys. Zero is a seed like any other.
 	Seed uint64
-	// AutoLink has the index link by itself what is added, in the background, whenever to scan what is
-	// pending would cost a search about a tenth of its time: see [Index.Add]. It is not saved.
+	// AutoLink has the index link what is added, in the background, whenever to scan what is pending
+	// would cost a search about a tenth of its time: see [Index.Add]. It is not saved.
 	AutoLink bool
 }
 
@@ -178,16 +179,18 @@ type LoadOptions struct {
 // BuildOptions are those of [Index.Build]. Nil means all zero.
 type BuildOptions struct {
 	// Threads is how many threads build, 1 to 1024; 0 is as many as GOMAXPROCS. Fewer are used where
-	// the system refuses so many. The result does not depend on it.
+	// the system refuses so many. (It is asked before the build. Where a limit on threads is so near that
+	// others take the rest in that moment, OpenMP ends the process; so choose fewer, or build with
+	// the tag n2_noopenmp.) The result does not depend on it.
 	Threads int
 	// Progress, if not nil, is called again and again by the goroutine that called Build, with no
-	// lock held: done of total steps of work are behind it. It may call any method of the index but
-	// Build, which would wait for itself.
+	// lock held: done of total steps of work are behind it; total may change. It may call any method of
+	// the index but Build and Compact, which would wait for the build that is under way.
 	Progress func(done, total int)
 	// Queries, if any, are some that searches will ask, one behind the other: where the build chooses
 	// codes and measures which search gives which recall, 400 of them are used instead of vectors.
 	// They are worth giving where queries are distributed unlike the vectors, as texts that look for
-	// images are.
+	// images are. Of fewer than 50, recall is measured by vectors all the same.
 	Queries []float32
 }
 
@@ -204,6 +207,9 @@ type SearchOptions struct {
 	// ([]uint64(b.Words())), or of a dense bitmap. The search finds as many of the nearest that are
 	// allowed as Recall says; the fewer are allowed, the more its cost is that of comparing the query
 	// with each of them, which it never exceeds by much. Allow must not change while the search runs.
+	//
+	// Nil allows all, and a slice of no words none. A bitset in which nothing was ever set may have nil
+	// for its words: where that is to mean that nothing is allowed, pass []uint64{}.
 	Allow []uint64
 	// Radius, if not nil, is the largest distance to return, under [Dot] the least.
 	Radius *float32

@@ -2,7 +2,10 @@
 
 package n2
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // A Neighbor is one result of a search: a vector's id and its distance to the query by the index's
 // [Metric].
@@ -11,16 +14,16 @@ type Neighbor struct {
 	Distance float32
 }
 
-// Search finds the k vectors nearest to q, approximately. It returns as many as k and the number of
-// vectors allow, never fewer, nearest first; of those at the same distance, the one with the
-// smaller id first. Under [Angular] the query need not be normalised. The limits on the length of q
+// Search finds the k vectors nearest to q, approximately. It returns k of them, or all that there are
+// if these are fewer, nearest first; of those at the same distance, the one with the smaller id first.
+// Fewer are returned only where [SearchOptions] leave fewer, by Allow or Radius. Under [Angular] the query need not be normalised. The limits on the length of q
 // are those of [Index.Add].
 func (x *Index) Search(q []float32, k int, o *SearchOptions) ([]Neighbor, error) {
 	dst, err := x.results(k)
 	if err == nil {
 		dst, err = x.search(dst, q, o)
 	}
-	return dst, wrap("search", err)
+	return kept(dst), wrap("search", err)
 }
 
 // SearchInto is [Index.Search] for k = len(dst), with the results written to dst. It returns their
@@ -30,13 +33,14 @@ func (x *Index) SearchInto(dst []Neighbor, q []float32, o *SearchOptions) (n int
 	return len(dst), wrap("search", err)
 }
 
-// SearchByID is [Index.Search] for the vector of that id, which is not left out of the results.
+// SearchByID is [Index.Search] for the vector of that id, which is not left out of the results. An id
+// that is unknown, or was deleted, is [ErrNotFound].
 func (x *Index) SearchByID(id uint32, k int, o *SearchOptions) ([]Neighbor, error) {
 	dst, err := x.results(k)
 	if err == nil {
 		dst, err = x.searchID(dst, id, o)
 	}
-	return dst, wrap("search", err)
+	return kept(dst), wrap("search", err)
 }
 
 // SearchExact finds the k vectors nearest to q by a scan of all, on one processor. The results are
@@ -102,6 +106,14 @@ func (x *Index) results(k int) ([]Neighbor, error) {
 		return nil, err
 	}
 	return make([]Neighbor, x.clamp(k)), nil
+}
+
+// kept returns results without the room for those that were not found, where that is most of it.
+func kept(found []Neighbor) []Neighbor {
+	if cap(found) > 2*len(found) {
+		return slices.Clone(found)
+	}
+	return found
 }
 
 // clamp returns k, but no more than there are vectors, and 1 if there are none.

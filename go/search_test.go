@@ -219,6 +219,24 @@ func TestNumberOfResults(t *testing.T) {
 	}
 }
 
+// Results hold no memory for those that were not found.
+func TestResultsOfAFewTakeLittle(t *testing.T) {
+	const n, dim = 1000, 4
+	vs := gauss(7, n, dim)
+	x := builtIndex(t, dim, &n2.Options{Metric: n2.L2}, vs)
+	for _, radius := range []float32{-1, 0, 0.1} {
+		o := &n2.SearchOptions{Radius: &radius}
+		byVector, err1 := x.Search(vs[:dim], n, o)
+		byID, err2 := x.SearchByID(0, n, o)
+		must(t, errors.Join(err1, err2))
+		for _, found := range [][]n2.Neighbor{byVector, byID} {
+			if found == nil || len(found) > n/4 || cap(found) > 2*len(found)+8 {
+				t.Errorf("radius %v: %d found in room for %d", radius, len(found), cap(found))
+			}
+		}
+	}
+}
+
 func TestTiesComeInOrderOfIDs(t *testing.T) {
 	const n, dim = 500, 5
 	vs := make([]float32, 0, n*dim)

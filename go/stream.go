@@ -7,14 +7,18 @@ import "io"
 // mostAtOnce is how many bytes a write or a read has at most.
 const mostAtOnce = 1 << 20
 
+// mostEmpty is how many reads in a row may give nothing.
+const mostEmpty = 100
+
 // WriteTo writes the bytes that [Index.Save] would write to a file, as the index stands when it
 // begins, and returns their number; [Read] makes an index of them. There is no second copy of the
 // index in memory, but a buffer of 1 MiB.
 //
 // Searches and adds go on meanwhile; what is added is not written. A Build waits, between two of its
 // steps, and so do Save, Verify, Degrees, another WriteTo, an AddIndex of this index to another and, now
-// and then, an Add for which the index must move to a larger range of addresses: w must not wait for
-// one of them. Close does not wait for w; WriteTo returns [ErrClosed] after the write that is under
+// and then, an Add for which the index must move to a larger range of addresses, or all vectors must take
+// more memory ([Storage]). Other changes, and lookups by key, wait for that Add. So w must not wait for
+// one of all these. Close does not wait for w; WriteTo returns [ErrClosed] after the write that is under
 // way.
 //
 // An error of w is returned in an [*Error]. What w has got by then is a part of a file.
@@ -72,7 +76,7 @@ func (x *Index) endWriter() {
 //
 // The errors are those of [Load]; [ErrTruncated] is what r ends too early for. Read always compares
 // the checksums of all there is: [ErrCorrupt]. NoMap has no meaning here. An error of r is returned
-// in an [*Error].
+// in an [*Error]; one that gives neither bytes nor an error, again and again, is [io.ErrNoProgress].
 //
 // It is a function, and not a method ReadFrom, because an index has its dimension and options from
 // its beginning, and these come from r.
@@ -92,6 +96,7 @@ func readCore(r io.Reader) (*core, error) {
 	}
 	defer in.drop() // also when r panics
 	var buffer []byte
+	empty := 0
 	for left := in.left(); left > 0; left = in.left() {
 		if most := min(left, mostAtOnce); uint64(len(buffer)) < most {
 			buffer = make([]byte, most)
@@ -102,6 +107,12 @@ func readCore(r io.Reader) (*core, error) {
 		}
 		if err == io.EOF {
 			break // end says whether that is too early
+		}
+		if empty++; n > 0 {
+			empty = 0
+		}
+		if err == nil && empty == mostEmpty {
+			err = io.ErrNoProgress
 		}
 		if err != nil && in.left() > 0 {
 			return nil, err

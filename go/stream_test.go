@@ -171,6 +171,22 @@ func TestReadRefuses(t *testing.T) {
 	}
 }
 
+// readerFunc is a reader.
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// A reader that gives neither bytes nor an error, for ever.
+func TestReadWithoutProgress(t *testing.T) {
+	b := sample(t, n2.L2)
+	for _, n := range []int{0, 100, len(b) - 1} {
+		nothing := readerFunc(func([]byte) (int, error) { return 0, nil })
+		if _, err := n2.Read(io.MultiReader(bytes.NewReader(b[:n]), nothing), nil); !errors.Is(err, io.ErrNoProgress) {
+			t.Errorf("after %d bytes: %v", n, err)
+		}
+	}
+}
+
 // writerFunc is a writer.
 type writerFunc func(p []byte) (int, error)
 
