@@ -139,7 +139,7 @@ bench: bench-setup ## measure N2 beside hnswlib on 100,000 word vectors; a table
 	@$(BENCHMARK) run --data glove-100 --n 100000 --peers n2 --quick --out $(CURDIR)/build/bench/results.jsonl
 	@$(BENCHMARK) report $(CURDIR)/build/bench/results.jsonl --out $(CURDIR)/build/bench/report
 
-bench-full: bench-setup ## measure all peers on all data sets, in a few hours; to examples/benchmark/results
+bench-full: bench-setup ## measure all data sets and peers, in a few hours; to examples/benchmark/results
 	@examples/benchmark/full.sh
 
 # The README's section, its tables and plots, from the results that are committed.

@@ -34,12 +34,14 @@ done
 measure youtube-40 --data youtube-40 --n 5000000 --peers n2,n2-sq8,n2-original --reference n2-original \
     --m 12 --ef-construction 100 --k 10 --build-threads "$cores" --build-limit 60m
 measure glove-100-dot --data glove-100-dot --peers "$many,alayalite" --sets 1 --k 10 --build-threads "$cores"
+# Two graphs of those where more links pay most, and sketches.
+measure glove-100 --data glove-100 --peers n2,n2-sketch,symphonyqg --sets 2 --k 10 --build-threads "$cores"
 for n in 10000 100000; do # how cost grows, with the whole of it
     measure sift-128 --data sift-128 --n "$n" --peers n2,symphonyqg --sets 1 --k 10 --build-threads "$cores"
 done
 
 # Indexes in use, and searches under filters.
-"$program" live --out "$out/glove-100-100k.jsonl"
-"$program" filter --out "$out/glove-100-100k.jsonl"
+"$program" live --n 20000 --out "$out/live-glove-100-20k.jsonl"
+"$program" filter --out "$out/filter-glove-100-100k.jsonl"
 
 "$program" report "$out"/*.jsonl --out "$out/report"

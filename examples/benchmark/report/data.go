@@ -29,6 +29,7 @@ type set struct {
 	failures []measure.Failure
 
 	references map[string][]measure.Search // of the reference, by run
+	commits    map[string]string           // of the subject, by run
 }
 
 // data is a result file, ordered: by data set, then by n.
@@ -41,11 +42,11 @@ type data struct {
 // collect groups the records. A record that is repeated in a later run replaces the earlier one.
 func collect(records []measure.Record) *data {
 	d := &data{}
-	byName := map[string]*set{}
+	byName, commits := map[string]*set{}, map[string]string{}
 	find := func(dataset string, n int) *set {
 		key := fmt.Sprintf("%s %d", dataset, n)
 		if byName[key] == nil {
-			byName[key] = &set{dataset: dataset, n: n, references: map[string][]measure.Search{}}
+			byName[key] = &set{dataset: dataset, n: n, references: map[string][]measure.Search{}, commits: commits}
 			d.sets = append(d.sets, byName[key])
 		}
 		return byName[key]
@@ -63,6 +64,7 @@ func collect(records []measure.Record) *data {
 		switch {
 		case r.Machine != nil:
 			d.addMachine(*r.Machine)
+			commits[r.Machine.Run] = r.Machine.Commit
 		case r.Build != nil:
 			b, key := *r.Build, buildKey(*r.Build)
 			if lastBuild[key] != b.Run {

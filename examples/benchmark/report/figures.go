@@ -3,6 +3,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sort"
@@ -295,6 +296,27 @@ func (v barValues) Plot(c draw.Canvas, p *plot.Plot) {
 // growthRecall is the recall at which the search time of different n is compared.
 const growthRecall = 0.95
 
+// alike leaves those of the subsets, by n, in which the subject was measured at the commit that it had in
+// the largest: its costs at different ones do not compare. Of other peers there is one version.
+func alike(sets []*set, peer string) []*set {
+	if !isSubject(peer) {
+		return sets
+	}
+	commit := func(s *set) string {
+		for _, b := range s.builds {
+			if b.Peer == peer {
+				return s.commits[b.Run]
+			}
+		}
+		return ""
+	}
+	last := ""
+	for _, s := range sets {
+		last = cmp.Or(commit(s), last)
+	}
+	return slices.DeleteFunc(slices.Clone(sets), func(s *set) bool { return commit(s) != last })
+}
+
 // growthOf follows the costs of each peer over the subsets of one data set: build time on the most
 // threads that all subsets share, search time at growthRecall in µs, memory in MiB.
 func growthOf(sets []*set) (build, search, mem []growthRow) {
@@ -311,6 +333,7 @@ func growthOf(sets []*set) (build, search, mem []growthRow) {
 	sort.Slice(names, func(i, j int) bool { return peerLess(names[i], names[j]) })
 	for _, peer := range names {
 		b, q, m := growthRow{peer: peer}, growthRow{peer: peer}, growthRow{peer: peer}
+		sets := alike(sets, peer)
 		threads := sharedThreads(sets, peer)
 		for _, s := range sets {
 			n := float64(s.n)

@@ -25,7 +25,7 @@ func machineTable(machines []measure.Machine) table {
 		{"caches", caches},
 		{"memory", func(m measure.Machine) string { return fmt.Sprintf("%.1f GiB", float64(m.Memory)/(1<<30)) }},
 		{"huge pages", func(m measure.Machine) string { return m.THP }},
-		{"kernel", func(m measure.Machine) string { return m.Kernel }},
+		{"kernel", func(m measure.Machine) string { return release(m.Kernel) }},
 		{"Go", func(m measure.Machine) string { return m.Go }},
 		{"C compiler", func(m measure.Machine) string { return m.CC }},
 		{"commit", func(m measure.Machine) string { return m.Commit }},
@@ -93,8 +93,8 @@ func machineLine(machines []measure.Machine) string {
 	var words []string
 	commits := map[string][]string{}
 	for _, m := range machines {
-		text := fmt.Sprintf("%s, %d cores used, %.0f GiB of memory, Linux %s, Go %s, %s", m.CPU, m.Cores,
-			float64(m.Memory)/(1<<30), strings.TrimPrefix(m.Kernel, "Linux "), strings.TrimPrefix(m.Go, "go"), m.CC)
+		text := fmt.Sprintf("%s, %d cores used, %.0f GiB of memory, %s, Go %s, %s", m.CPU, m.Cores,
+			float64(m.Memory)/(1<<30), release(m.Kernel), strings.TrimPrefix(m.Go, "go"), m.CC)
 		if commits[text] == nil {
 			words = append(words, text)
 		}
@@ -103,13 +103,26 @@ func machineLine(machines []measure.Machine) string {
 		}
 	}
 	for i, text := range words {
-		name := "commit"
-		if len(commits[text]) > 1 {
-			name = "commits"
+		of := commits[text]
+		switch {
+		case len(of) == 1:
+			words[i] = fmt.Sprintf("%s, %s at commit %s", text, subjectName, of[0])
+		case len(of) <= mostNamed:
+			words[i] = fmt.Sprintf("%s, %s at commits %s", text, subjectName, strings.Join(of, ", "))
+		default:
+			words[i] = fmt.Sprintf("%s, %s at %d commits, which the results name", text, subjectName, len(of))
 		}
-		words[i] = fmt.Sprintf("%s, %s %s", text, name, strings.Join(commits[text], ", "))
 	}
 	return oneLine(strings.Join(words, "; "), 0)
+}
+
+// mostNamed is how many commits a line names.
+const mostNamed = 3
+
+// release is what a kernel is called, without what its builder added: "Linux 6.18".
+func release(kernel string) string {
+	parts := strings.SplitN(strings.TrimPrefix(kernel, "Linux "), ".", 3)
+	return "Linux " + strings.Join(parts[:min(2, len(parts))], ".")
 }
 
 // short cuts a commit id as git does.

@@ -20,8 +20,9 @@ func (d *data) introduction() string {
 	if len(d.machines) > 0 {
 		fmt.Fprintf(&b, "Measured on: %s. ", machineLine(d.machines))
 	}
-	fmt.Fprintf(&b, "Ratios are relative to %s, measured in the same run; a peer is judged by its Pareto front, "+
-		"read between its points. Recall counts a neighbour as near as the true one as found.", reference)
+	fmt.Fprintf(&b, "Speeds are those of one thread in batches, the best of the repeats, and corrected by how fast %s was beside "+
+		"them. Ratios are relative to it, measured in the same run; a peer is judged by its Pareto front: of its graphs the one that is "+
+		"fastest at that recall, read between its points. Recall counts a neighbour as near as the true one as found.", reference)
 	return b.String()
 }
 

@@ -174,8 +174,8 @@ func TestMachineLine(t *testing.T) {
 	other, again := one, one
 	other.CPU, again.Commit = "B", "bbb"
 	got := machineLine([]measure.Machine{one, other, again, one})
-	want := "A, 2 cores used, 4 GiB of memory, Linux 6.1, Go 1.24, gcc 12, commits aaa, bbb; " +
-		"B, 2 cores used, 4 GiB of memory, Linux 6.1, Go 1.24, gcc 12, commit aaa"
+	want := "A, 2 cores used, 4 GiB of memory, Linux 6.1, Go 1.24, gcc 12, N2 at commits aaa, bbb; " +
+		"B, 2 cores used, 4 GiB of memory, Linux 6.1, Go 1.24, gcc 12, N2 at commit aaa"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
