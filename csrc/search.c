@@ -66,6 +66,13 @@ static struct n2_beam beam_of(const struct n2_view *view, size_t k,
     return beam;
 }
 
+/* The beam that is ef wide, of what counts, if only some of what a walk finds does. */
+static struct n2_beam beam_of_some(const struct n2_view *view, size_t ef, size_t width)
+{
+    float stretch = view->store->metric == N2_DOT ? 0 : 1;
+    return (struct n2_beam){.width = width, .rank = ef, .stretch = stretch};
+}
+
 /* The beam of a walk of which only a share of what it finds counts. Sets *measured as beam_of, for
  * results that lie anywhere. */
 static struct n2_beam picky_beam(const struct n2_view *view, size_t k, float share,
@@ -74,15 +81,14 @@ static struct n2_beam picky_beam(const struct n2_view *view, size_t k, float sha
     float all = (float)k / share; /* among which there are k that count */
     struct n2_beam beam = beam_of(view, k, o, measured), of_all;
     of_all = beam_of(view, (size_t)all, o, measured);
-    if (beam.rank == 0) { /* ef, of those that count */
-        beam.rank = n2_min(beam.width, view->n_nodes);
-        beam.stretch = view->store->metric == N2_DOT ? 0 : 1;
-    } else {
-        beam.rank = k;
-        beam.all = (size_t)all;
-        beam.stretch_all = of_all.stretch;
+    if (beam.rank == 0) {
+        size_t ef = n2_min(beam.width, view->n_nodes);
+        return beam_of_some(view, ef, n2_tune_width((size_t)((float)ef / share)));
     }
-    beam.width = n2_tune_width((size_t)((float)beam.rank / share));
+    beam.rank = k;
+    beam.all = (size_t)all;
+    beam.stretch_all = of_all.stretch;
+    beam.width = n2_tune_width((size_t)all);
     return beam;
 }
 
@@ -156,8 +162,7 @@ static void rank(const struct n2_view *view, const struct n2_scan *scan,
 }
 
 /* Encodes the query. One that lies so far outside the range of codes that they tell too little is
- * looked for by vectors, in a beam of fixed width, which says nothing of codes; where not all are
- * results a fixed width would not do, and it stays as it is. */
+ * looked for by vectors, in a beam of fixed width, which says nothing of codes. */
 static void encode(struct n2_view *view, struct n2_probe *probe, struct n2_beam *beam,
                    struct n2_scratch *scratch)
 {
@@ -166,8 +171,13 @@ static void encode(struct n2_view *view, struct n2_probe *probe, struct n2_beam 
                               scratch->code) <= view->space->n_axes / OUTSIDE)
         return;
     *view = n2_view_by_vectors(view);
-    if (beam->rank > 0 && !view->picky)
-        *beam = (struct n2_beam){.width = n2_min(beam->width, DEFAULT_EF(scratch->heap.width))};
+    if (beam->rank == 0)
+        return;
+    size_t ef = n2_min(beam->width, DEFAULT_EF(scratch->heap.width));
+    if (view->picky)
+        *beam = beam_of_some(view, ef, beam->width);
+    else
+        *beam = (struct n2_beam){.width = ef};
 }
 
 /* The walk proper, by the codes of an encoded query, or by vectors. */

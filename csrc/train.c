@@ -21,8 +21,7 @@
 #define LOW_SHARE 50     /* one in so many is nearer than `shrink` says */
 #define RANGE 63.5f      /* of a byte, from its middle */
 #define LEAST_GROWTH 1.05f
-#define MOST_GROWTH                                                                                \
-    8.0f /* more is said by vectors that nearly equal others, not by how far to look */
+#define MOST_GROWTH 8.0f /* more comes of near copies, and says nothing of how far to look */
 #define WORDS ((size_t)N2_SAMPLE_MOST * N2_CODE_UNIT)
 
 struct choice {
