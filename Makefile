@@ -148,6 +148,8 @@ RESULTS := examples/benchmark/results
 bench-readme:
 	@$(BENCHMARK) report $(patsubst %,$(CURDIR)/%,$(wildcard $(RESULTS)/*.jsonl)) --out $(CURDIR)/$(RESULTS)/report \
 	    --readme $(CURDIR)/README.md --command 'make bench-full'
+	@$(BENCHMARK) report $(patsubst %,$(CURDIR)/%,$(wildcard $(RESULTS)/cascade-lake/*.jsonl)) \
+	    --out $(CURDIR)/$(RESULTS)/cascade-lake/report > /dev/null
 
 # ---- checks ----------------------------------------------------------------------------------
 
