@@ -463,10 +463,45 @@ static void test_crafted_graph(void)
     }
 }
 
+/* Codes of five bits where no build would choose them: they are as long, and take more room apart
+ * than vectors do. */
+static void test_crafted_codes(void)
+{
+    uint64_t rng = test_seed;
+    const size_t n = 1000, dim = 8;
+    float *vectors = data_make(&rng, n + 200, dim, DATA_NORMAL, 0);
+    struct n2_options options = options_of(N2_L2);
+    options.navigation = N2_NAVIGATE_CODES;
+    struct n2_index *index = index_make(&options, dim, vectors, n, 2);
+    struct n2_header header;
+    REQUIRE(index != NULL);
+    struct bytes bytes = index_bytes(index);
+    n2_free(index);
+    REQUIRE(craft_header_of(bytes.data, bytes.n, &header) && header.n_axes > 0);
+    header.short_codes = 1;
+    memcpy(bytes.data, &header, sizeof header);
+    craft_header(bytes.data, bytes.n);
+    const char *path = temp_path("codes");
+    file_write(path, bytes.data, bytes.n);
+    CHECK_STATUS(0, try_load(path, false, false, &index));
+    if (index) {
+        CHECK_STATUS(0, n2_add(index, vectors + n * dim, 200, NULL));
+        CHECK_STATUS(0, build_on(index, 1));
+    }
+    n2_free(index);
+    bytes_free(&bytes);
+    free(vectors);
+}
+
 static const struct test_case cases[] = {
-    {"crafted_graph", test_crafted_graph},   {"truncation", test_truncation},
-    {"header_bits", test_header_bits},       {"versions", test_versions},
-    {"header_numbers", test_header_numbers}, {"payload_bits", test_payload_bits},
-    {"stretches", test_stretches},           {"crafted_stretches", test_crafted_stretches},
+    {"crafted_codes", test_crafted_codes},
+    {"crafted_graph", test_crafted_graph},
+    {"truncation", test_truncation},
+    {"header_bits", test_header_bits},
+    {"versions", test_versions},
+    {"header_numbers", test_header_numbers},
+    {"payload_bits", test_payload_bits},
+    {"stretches", test_stretches},
+    {"crafted_stretches", test_crafted_stretches},
 };
 TEST_MAIN(cases)
