@@ -204,9 +204,10 @@ static void search(void *context, size_t begin, size_t end, int worker)
         n2_search_graph(&t->view, &probe, t->beam, scratch);
         n2_visited_clear(&scratch->visited);
         size_t n_true = n2_min(t->k, t->n_candidates[i]), n_found = 0;
-        for (size_t j = 0; j < scratch->heap.size; j++)
+        for (size_t j = 0; j < scratch->heap.size && n_true > 0; j++)
             n_found += scratch->heap.words[j] >> 32 <= t->near[i * NEAREST + n_true - 1];
-        t->found[i] = (float)n2_min(n_found, n_true) / (float)n_true;
+        /* All is found of nothing: all nodes may be dead. */
+        t->found[i] = n_true > 0 ? (float)n2_min(n_found, n_true) / (float)n_true : 1;
         t->measured[i] = (float)scratch->n_measured;
     }
 }
