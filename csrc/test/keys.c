@@ -622,7 +622,8 @@ static void test_threads(void)
             CHECK_STATUS(0, stream_in(&copy, bytes.data, bytes.n, 20000, true, &used));
             n2_free(copy);
             bytes_free(&bytes);
-            CHECK_SOUND(index);
+            /* Counts are not of one moment while others change them. */
+            CHECK_STATUS(0, n2_verify(index, NULL, NULL));
         }
         for (size_t i = 0; i < THREADS; i++)
             pthread_join(threads[i], NULL);
