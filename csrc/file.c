@@ -87,12 +87,18 @@ int n2_file_close(int fd)
     return fault ? EIO : failed && errno != EINTR ? last_error() : 0;
 }
 
+/* How much of a path is its directory, the slash included: "/x" is in "/". */
+static size_t directory_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
 /* Opens the directory of a path, to synchronise it later; -1 if it may not be read, which is no
  * failure: then it is left to the system. */
 static int open_directory(const char *path, int *fd)
 {
-    const char *slash = strrchr(path, '/');
-    size_t n = slash ? (size_t)(slash - path) + 1 : 0; /* the slash included: "/x" is in "/" */
+    size_t n = directory_length(path);
     char *directory = n2_alloc(n + 2, 1);
     if (!directory)
         return N2_ERR_NO_MEMORY;
@@ -109,9 +115,7 @@ static int open_directory(const char *path, int *fd)
 static int create_temporary(struct n2_file_new *file)
 {
     static uint32_t counter;
-    const char *slash = strrchr(file->path, '/');
-    int n = slash ? (int)(slash - file->path) + 1 : 0; /* of the directory; a path is short */
-    size_t room = (size_t)n + 64;
+    size_t n = directory_length(file->path), room = n + 64;
     file->temporary = n2_alloc(room, 1);
     if (!file->temporary)
         return N2_ERR_NO_MEMORY;
@@ -120,7 +124,7 @@ static int create_temporary(struct n2_file_new *file)
         /* The address of a local differs between processes that share a process id, as the first
          * ones of containers do. */
         uint64_t salt = (uint64_t)getpid() ^ (uint64_t)(uintptr_t)&error;
-        snprintf(file->temporary, room, "%.*s.n2-%016llx.tmp", n, file->path,
+        snprintf(file->temporary, room, "%.*s.n2-%016llx.tmp", (int)n, file->path,
                  (unsigned long long)n2_hash(salt, N2_FETCH_ADD(&counter, 1)));
         file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         error = file->fd < 0 ? last_error() : 0;

@@ -27,6 +27,23 @@ int n2_graph_init(struct n2_graph *graph, uint32_t M, uint32_t M0, size_t n_rese
     return status;
 }
 
+int n2_graph_make(struct n2_graph *graph, uint32_t M, uint32_t M0, size_t n_nodes, size_t n_upper)
+{
+    memset(graph, 0, sizeof(*graph));
+    graph->M = M;
+    graph->M0 = M0;
+    int status = n2_column_make(&graph->heights, sizeof(uint8_t), n_nodes, 0);
+    if (!status)
+        status = n2_column_make(&graph->links0, M0 * sizeof(uint32_t), n_nodes, 0);
+    if (!status)
+        status = n2_column_make(&graph->towers, sizeof(uint32_t), n_nodes, 0);
+    if (!status)
+        status = n2_column_make(&graph->upper, M * sizeof(uint32_t), n_upper, 0);
+    if (status)
+        n2_graph_release(graph);
+    return status;
+}
+
 void n2_graph_release(struct n2_graph *graph)
 {
     n2_column_release(&graph->heights);

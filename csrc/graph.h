@@ -41,7 +41,10 @@ struct n2_graph {
     bool settled; /* no build has changed it since repair.h made every linked node reachable */
 };
 
+/* Makes a graph without rows, with room reserved for so many nodes if that can be had; or with rows
+ * that are usable, none of which is linked. Return 0 or N2_ERR_NO_MEMORY. */
 int n2_graph_init(struct n2_graph *graph, uint32_t M, uint32_t M0, size_t n_reserved);
+int n2_graph_make(struct n2_graph *graph, uint32_t M, uint32_t M0, size_t n_nodes, size_t n_upper);
 void n2_graph_release(struct n2_graph *graph);
 
 /* Rows of `upper` to reserve for that many nodes, at the default level multiplier and some more. */

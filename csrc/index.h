@@ -35,10 +35,10 @@ struct n2_index {
     struct n2_store store;
     struct n2_keys keys;
     struct n2_graph graph;
-    const struct n2_slack *slack; /* of a build under way; becomes NULL with the gate shut */
     struct n2_space space;   /* with the codes of all linked nodes; replaced with the gate shut */
     struct n2_tuning tuning; /* replaced with the gate shut */
     struct n2_origin origin; /* the file it was loaded from, until checked */
+    const struct n2_slack *slack; /* of a build under way; becomes NULL with the gate shut */
 
     struct n2_gate gate;
     struct n2_turn turn;
@@ -78,9 +78,7 @@ void n2_index_rest(struct n2_index *index);
 /* What a search sees now. The caller is in the gate. */
 void n2_index_view(const struct n2_index *index, struct n2_view *view);
 
-/* Whether vectors take so much memory that codes, which take no less than N2_CODE_UNIT, may save
- * some.
- */
+/* Whether vectors take more memory than codes do at least, so that these may save some. */
 bool n2_index_wants_codes(const struct n2_index *index);
 
 /* Ends that searches see the links that a build has in slack. They wait if they do. */

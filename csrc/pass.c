@@ -128,17 +128,7 @@ static int begin_second_pass(struct n2_build *build)
     n2_index_hide_slack(build->index);
     n2_insert_close(&build->inserter);
     reverse_order(build);
-    int status = n2_graph_init(second, graph->M, graph->M0, build->n_nodes);
-    if (!status)
-        status = n2_column_commit(&second->heights, build->n_nodes);
-    if (!status)
-        status = n2_column_commit(&second->links0, build->n_nodes);
-    if (!status)
-        status = n2_column_commit(&second->towers, build->n_nodes);
-    if (!status && !n2_column_fits(&second->upper, graph->n_upper))
-        status = n2_column_move(&second->upper, graph->n_upper);
-    if (!status)
-        status = n2_column_commit(&second->upper, graph->n_upper);
+    int status = n2_graph_make(second, graph->M, graph->M0, build->n_nodes, graph->n_upper);
     if (status)
         return status;
     copy_before(build, second);

@@ -53,15 +53,17 @@ static struct n2_beam beam_of(const struct n2_view *view, size_t k,
     struct n2_beam beam = {.width = ef ? ef : DEFAULT_EF(k)};
     int32_t metric = view->store->metric;
     *measured = (float)beam.width * SCAN_PER_PLACE;
-    if (!ef && view->tuning && recall > 0) {
+    if (ef || !view->tuning)
+        return beam;
+    if (recall > 0) {
         beam = n2_tune_beam(view->tuning, metric, k, recall, measured);
-    } else if (!ef && view->tuning) {
+    } else {
         beam = n2_tune_beam(view->tuning, metric, n2_max(k, DEFAULT_LEAST_K), DEFAULT_RECALL,
                             measured);
         float in_cache = (float)SCANNED_BYTES / (float)view->store->vectors.stride;
         *measured = *measured > in_cache ? *measured : in_cache;
     }
-    if (!ef && view->tuning && k > MOST_TUNED)
+    if (k > MOST_TUNED)
         *measured *= (float)k / MOST_TUNED;
     return beam;
 }

@@ -53,8 +53,7 @@ N2_INLINE size_t n2_space_floats(size_t dim)
     return n2_max(dim, N2_MAX_LANES / sizeof(float));
 }
 
-/* Room for a vector that is being encoded: its coordinates, rounded, then as floats; or for a
- * probe.
+/* Room for a vector that is being encoded, its coordinates rounded, then as floats; or for a probe.
  */
 N2_INLINE size_t n2_space_buffer_bytes(size_t dim)
 {

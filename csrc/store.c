@@ -77,15 +77,12 @@ static void widen_rows(const struct n2_store *store, int32_t storage, float *buf
 int n2_store_widen(const struct n2_store *store, int32_t storage, struct n2_column *column)
 {
     size_t rows = store->vectors.n_reserved / store->vectors.stride;
-    int status = n2_column_reserve(column, row_bytes(store, storage), rows, store->n_nodes);
-    if (status)
-        return status;
     float *buffer = n2_alloc(store->dim, sizeof(*buffer));
-    status = buffer ? n2_column_commit(column, store->n_nodes) : N2_ERR_NO_MEMORY;
+    if (!buffer)
+        return N2_ERR_NO_MEMORY;
+    int status = n2_column_make(column, row_bytes(store, storage), store->n_nodes, rows);
     if (!status)
         widen_rows(store, storage, buffer, column);
-    else
-        n2_column_release(column);
     n2_alloc_free(buffer);
     return status;
 }

@@ -310,9 +310,7 @@ int n2_train(const struct n2_training *t, struct n2_space *space)
     if (!status && c.sample.n >= N2_SAMPLE_QUERIES) {
         growth = measure_growth(&c, 2);
         if (!n2_sample_is_dot(&c.sample))
-            growth = growth < LEAST_GROWTH  ? LEAST_GROWTH
-                     : growth > MOST_GROWTH ? MOST_GROWTH
-                                            : growth;
+            growth = fmaxf(LEAST_GROWTH, fminf(growth, MOST_GROWTH));
         if (t->wanted)
             status = choose_space(&c, space);
     }

@@ -14,9 +14,9 @@ import (
 // go on meanwhile. One build runs at a time on an index; a second one waits for its turn.
 //
 // The first build, and later ones when the index has grown fourfold or its codes no longer fit, train
-// codes on a sample of the vectors (see [Navigation]). A build of many vectors (200 in a small index, 1,600
-// in a large one), after which a quarter of all have come or gone since, also measures which search gives which recall, on some of the
-// new vectors before they are linked: so searches can be asked for recall.
+// codes on a sample of the vectors (see [Navigation]). A build of many vectors (200 in a small index,
+// 1,600 in a large one), after which a quarter of all have come or gone since, also measures which search
+// gives which recall, on some of the new vectors before they are linked: so searches can be asked for recall.
 //
 // The same vectors, built with the same options, give the same graph, whatever the number of
 // threads. Time grows as n log n.

@@ -157,11 +157,11 @@ func (x *Index) until(ctx context.Context) (context.Context, context.CancelCause
 // vectors once they are so many that to scan them would cost a search about a tenth of its time (a
 // thousand at first, some hundreds in a large index, and now and then 1,600 to measure recall by),
 // takes deleted ones out of the graph when they are a sixteenth of it, and measures recall anew when a
-// quarter has come or gone. It ends when there is nothing to link, and with Close. When it links depends on how fast adds come, and so do the
-// graph and the bytes of a file; only Build makes the same of the same. A Build at the end is still
-// of use: it looks for vectors that no link leads to, and says so if it fails. What fails in the background,
-// as for want of memory, is tried again after a thousand changes; [Stats].Pending tells. Of very many
-// vectors at once 65,536 are linked at a time, for which a Build waits.
+// quarter has come or gone. It ends when there is nothing to link, and with Close. When it links depends
+// on how fast adds come, and so do the graph and the bytes of a file; only Build makes the same of the
+// same. A Build at the end is still of use: it looks for vectors that no link leads to, and says so if it
+// fails. What fails in the background, as for want of memory, is tried again after a thousand changes;
+// [Stats].Pending tells. Of very many vectors at once 65,536 are linked at a time, for which a Build waits.
 //
 // Under [Angular] a zero vector is refused with [ErrZeroVector]. The length of v must be at most
 // 2^60 under [L2] and [Dot], between 2^-90 and 2^120 under [Angular], or it is [ErrMagnitude]. One for

@@ -4,8 +4,8 @@
 
 package n2
 
-// Without cgo, or for a platform that the core does not know, the package compiles and has no core. As New, Load and Read return ErrNoCgo there is no
-// index on which the other methods could be called.
+// Without cgo, or for a platform that the core does not know, the package compiles and has no core. As
+// New, Load and Read return ErrNoCgo there is no index on which the other methods could be called.
 
 type core struct{}
 

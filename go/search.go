@@ -16,8 +16,8 @@ type Neighbor struct {
 
 // Search finds the k vectors nearest to q, approximately. It returns k of them, or all that there are
 // if these are fewer, nearest first; of those at the same distance, the one with the smaller id first.
-// Fewer are returned only where [SearchOptions] leave fewer, by Allow or Radius. Under [Angular] the query need not be normalised. The limits on the length of q
-// are those of [Index.Add].
+// Fewer are returned only where [SearchOptions] leave fewer, by Allow or Radius. Under [Angular] the
+// query need not be normalised. The limits on the length of q are those of [Index.Add].
 func (x *Index) Search(q []float32, k int, o *SearchOptions) ([]Neighbor, error) {
 	dst, err := x.results(k)
 	if err == nil {

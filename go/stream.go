@@ -108,10 +108,9 @@ func readCore(r io.Reader) (*core, error) {
 		if err == io.EOF {
 			break // end says whether that is too early
 		}
-		if empty++; n > 0 {
+		if n > 0 {
 			empty = 0
-		}
-		if err == nil && empty == mostEmpty {
+		} else if empty++; err == nil && empty == mostEmpty {
 			err = io.ErrNoProgress
 		}
 		if err != nil && in.left() > 0 {

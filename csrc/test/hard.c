@@ -211,22 +211,6 @@ static void test_norms(void)
     }
 }
 
-/* recall@k of default searches. */
-static double found_by_default(struct n2_index *index, const float *queries, size_t n_queries,
-                               size_t dim, size_t k)
-{
-    double n_found = 0, sign = stats_of(index).metric == N2_DOT ? -1 : 1;
-    for (size_t q = 0; q < n_queries; q++) {
-        struct n2_neighbor exact[K], found[K];
-        size_t n_exact = 0, n = 0;
-        CHECK_STATUS(0, n2_search_exact(index, queries + q * dim, 1, k, exact, &n_exact));
-        CHECK_STATUS(0, n2_search(index, queries + q * dim, k, NULL, found, &n));
-        for (size_t i = 0; i < n; i++)
-            n_found += sign * (double)found[i].distance <= sign * (double)exact[k - 1].distance;
-    }
-    return n_found / (double)(n_queries * k);
-}
-
 /* Vectors in pairs that hardly differ: each finds itself, searches find what they are asked for,
  * and the index comes back from its file. */
 static void test_twins(void)
@@ -244,22 +228,19 @@ static void test_twins(void)
             vectors[row * dim + dim - 1] = row % 2 ? apart[i / 2] : 0;
         }
         struct n2_options options = navigating(N2_L2, navigation);
-        struct n2_index *index = index_make(&options, dim, vectors, n, -1), *loaded = NULL;
+        struct n2_index *index = index_make(&options, dim, vectors, n, -1);
         struct n2_build_options build;
         n2_build_options_init(&build);
         build.queries = queries + n_queries * dim; /* which are none of a pair */
         build.n_queries = n_queries;
         REQUIRE(index != NULL && CHECK_STATUS(0, n2_build(index, &build)));
-        double selves = found_by_default(index, vectors, n_queries, dim, 1);
-        double others = found_by_default(index, queries, n_queries, dim, K);
+        double selves = recall_of(index, vectors, n_queries, 1, NULL);
+        double others = recall_of(index, queries, n_queries, K, NULL);
         printf("twins %g apart, navigation %d: %.3f find themselves, recall %.3f\n",
                (double)apart[i / 2], navigation, selves, others);
         CHECK(selves >= 0.95 && others >= 0.93);
-        const char *path = temp_path("twins");
-        CHECK_STATUS(0, n2_save(index, path));
-        CHECK_STATUS(0, n2_load(&loaded, path, NULL));
+        CHECK_COMES_BACK(index);
         n2_free(index);
-        n2_free(loaded);
         free(vectors);
         free(queries);
     }
@@ -278,7 +259,7 @@ static void test_few_twins(void)
     struct n2_index *index = index_make(&options, dim, vectors, n, 2);
     REQUIRE(index != NULL);
     CHECK(stats_of(index).code_axes > 0);
-    CHECK(found_by_default(index, vectors, 100, dim, 1) >= 0.95);
+    CHECK(recall_of(index, vectors, 100, 1, NULL) >= 0.95);
     n2_free(index);
     free(vectors);
 }
@@ -290,17 +271,17 @@ static void test_short_queries(void)
     const size_t n = 4000, dim = 64, n_queries = 100;
     float *vectors = data_make(&rng, n, dim, DATA_NORMAL, 0);
     float *queries = data_make(&rng, n_queries, dim, DATA_NORMAL, 0);
+    struct n2_options options = navigating(N2_DOT, N2_NAVIGATE_AUTO);
+    struct n2_index *index = index_make(&options, dim, vectors, n, 2);
+    REQUIRE(index != NULL);
+    CHECK(stats_of(index).code_axes > 0);
     for (float size = 1; size > 1e-33f; size *= 1e-8f) {
-        struct n2_options options = navigating(N2_DOT, N2_NAVIGATE_AUTO);
-        struct n2_index *index = index_make(&options, dim, vectors, n, 2);
-        REQUIRE(index != NULL);
-        CHECK(stats_of(index).code_axes > 0);
-        double found = found_by_default(index, queries, n_queries, dim, K);
+        double found = recall_of(index, queries, n_queries, K, NULL);
         CHECKF(found >= 0.9, "of length %g: recall %.3f", (double)size, found);
         for (size_t i = 0; i < n_queries * dim; i++)
             queries[i] *= 1e-8f;
-        n2_free(index);
     }
+    n2_free(index);
     free(vectors);
     free(queries);
 }

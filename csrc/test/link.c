@@ -14,26 +14,6 @@ static struct n2_stats stats_of(struct n2_index *index)
     return stats;
 }
 
-/* Of what is nearest to queries[QUERIES], the share that is found. */
-static double recall(struct n2_index *index, const float *queries)
-{
-    size_t n_true = 0, n_hit = 0;
-    for (size_t i = 0; i < QUERIES; i++) {
-        const float *query = queries + i * DIM;
-        struct n2_neighbor exact[K], found[K];
-        size_t n_exact = 0, n_found = 0;
-        CHECK_STATUS(0, n2_search_exact(index, query, 1, K, exact, &n_exact));
-        CHECK_STATUS(0, n2_search(index, query, K, NULL, found, &n_found));
-        CHECK(n_found == n_exact);
-        for (size_t j = 0; j < n_found; j++)
-            n_hit += stats_of(index).metric == N2_DOT
-                         ? found[j].distance >= exact[n_exact - 1].distance
-                         : found[j].distance <= exact[n_exact - 1].distance;
-        n_true += n_exact;
-    }
-    return (double)n_hit / (double)n_true;
-}
-
 /* Vectors that come one by one are linked when it is due: few are ever pending, searches find what
  * they should on the way, and in the end a build has everything within reach. */
 static void test_one_by_one(void)
@@ -60,7 +40,7 @@ static void test_one_by_one(void)
                     n_links++;
                 }
                 if (i % 1000 == 999) {
-                    double found = recall(index, vectors + n * DIM);
+                    double found = recall_of(index, vectors + n * DIM, QUERIES, K, NULL);
                     CHECKF(found >= 0.93, "%f of %zu", found, i + 1);
                     CHECK_SOUND(index);
                 }
@@ -68,7 +48,7 @@ static void test_one_by_one(void)
             CHECK(n_links > 1 && stats_of(index).n_pending < 4000);
             CHECK_STATUS(0, build_on(index, 2));
             CHECK_SOUND(index);
-            CHECK(recall(index, vectors + n * DIM) >= 0.94);
+            CHECK(recall_of(index, vectors + n * DIM, QUERIES, K, NULL) >= 0.94);
             struct bytes bytes = index_bytes(index);
             CHECK(again == 0 || bytes_equal(first, bytes));
             if (again)
@@ -105,7 +85,7 @@ static void test_oldest(void)
     CHECK(stats_of(index).n_pending == 0);
     CHECK_STATUS(0, n2_link(index, 1)); /* there is none */
     CHECK_SOUND(index);
-    CHECK(recall(index, vectors + n * DIM) >= 0.95);
+    CHECK(recall_of(index, vectors + n * DIM, QUERIES, K, NULL) >= 0.95);
     CHECK_STATUS(0, build_on(index, 2));
     CHECK_SOUND(index);
     n2_free(index);
@@ -134,7 +114,7 @@ static void test_amid_build(void)
         CHECK_STATUS(0, n2_delete(index, id));
     CHECK_STATUS(0, n2_link(index, n));
     CHECK_SOUND(index);
-    CHECK(recall(index, vectors + n * DIM) >= 0.93);
+    CHECK(recall_of(index, vectors + n * DIM, QUERIES, K, NULL) >= 0.93);
     CHECK_STATUS(0, build_on(index, 2));
     CHECK_SOUND(index);
     n2_free(index);
@@ -163,7 +143,7 @@ static void test_dead(void)
     CHECK(stats_of(index).n_repaired >= 200 && n2_link_due(index) == 0);
     CHECK_SOUND(index);
     CHECK_STATUS(0, n2_link(index, 90));
-    CHECK(recall(index, vectors + n * DIM) >= 0.95);
+    CHECK(recall_of(index, vectors + n * DIM, QUERIES, K, NULL) >= 0.95);
     CHECK_STATUS(0, build_on(index, 2));
     CHECK_SOUND(index);
     n2_free(index);

@@ -284,14 +284,19 @@ static void test_header_bits(void)
 }
 
 /* Loads bytes whose header was changed and given a right checksum again. */
-static int load_crafted(struct bytes bytes, const struct n2_header *header)
+static int open_crafted(struct bytes bytes, const struct n2_header *header, struct n2_index **index)
 {
     const char *path = temp_path("crafted");
-    struct n2_index *index;
     memcpy(bytes.data, header, sizeof *header);
     craft_header(bytes.data, bytes.n);
     file_write(path, bytes.data, bytes.n);
-    int status = try_load(path, false, false, &index);
+    return try_load(path, false, false, index);
+}
+
+static int load_crafted(struct bytes bytes, const struct n2_header *header)
+{
+    struct n2_index *index;
+    int status = open_crafted(bytes, header, &index);
     n2_free(index);
     return status;
 }
@@ -479,12 +484,7 @@ static void test_crafted_codes(void)
     n2_free(index);
     REQUIRE(craft_header_of(bytes.data, bytes.n, &header) && header.n_axes > 0);
     header.short_codes = 1;
-    memcpy(bytes.data, &header, sizeof header);
-    craft_header(bytes.data, bytes.n);
-    const char *path = temp_path("codes");
-    file_write(path, bytes.data, bytes.n);
-    CHECK_STATUS(0, try_load(path, false, false, &index));
-    if (index) {
+    if (CHECK_STATUS(0, open_crafted(bytes, &header, &index))) {
         CHECK_STATUS(0, n2_add(index, vectors + n * dim, 200, NULL));
         CHECK_STATUS(0, build_on(index, 1));
     }

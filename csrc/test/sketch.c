@@ -248,26 +248,6 @@ static struct n2_stats stats_of(struct n2_index *index)
     return stats;
 }
 
-/* recall@10 of searches for queries[QUERIES][dim]; all results are right in themselves. */
-static double recall_of(struct n2_index *index, const float *queries,
-                        const struct n2_search_options *options)
-{
-    struct n2_stats stats = stats_of(index);
-    size_t n_found = 0;
-    for (size_t q = 0; q < QUERIES; q++) {
-        struct n2_neighbor found[K], exact[K];
-        size_t n = 0, n_exact = 0;
-        const float *query = queries + q * stats.dim;
-        CHECK_STATUS(0, n2_search_exact(index, query, 1, K, exact, &n_exact));
-        CHECK_STATUS(0, n2_search(index, query, K, options, found, &n));
-        CHECK(n == K && n_exact == K);
-        CHECK_RESULTS(stats.metric, found, n, stats.n_vectors);
-        for (size_t i = 0; i < n; i++)
-            n_found += found[i].distance <= exact[K - 1].distance;
-    }
-    return (double)n_found / (QUERIES * K);
-}
-
 /* Automatic: where all of more than 64 directions are kept. On: wherever there are codes. Off:
  * nowhere. They change little in what is found. */
 static void test_option(void)
@@ -302,7 +282,7 @@ static void test_option(void)
             struct n2_search_options o;
             n2_search_options_init(&o);
             o.ef = 60;
-            recall[sketch] = recall_of(index, vectors + n * dim, &o);
+            recall[sketch] = recall_of(index, vectors + n * dim, QUERIES, K, &o);
             CHECK_SOUND(index);
             n2_free(index);
         }
@@ -334,9 +314,9 @@ static void test_knots(void)
             REQUIRE(index != NULL);
             CHECK(stats_of(index).code_axes > 0 || navigation != N2_NAVIGATE_CODES);
             const float *queries = vectors + (n + late) * dim;
-            recall[navigation] = recall_of(index, queries, NULL);
+            recall[navigation] = recall_of(index, queries, QUERIES, K, NULL);
             CHECK_STATUS(0, n2_add(index, vectors + n * dim, late, NULL));
-            CHECK(recall_of(index, queries, NULL) >= recall[navigation] - 0.01);
+            CHECK(recall_of(index, queries, QUERIES, K, NULL) >= recall[navigation] - 0.01);
             n2_free(index);
         }
         printf("metric %d: recall %.4f, %.4f by codes, %.4f by vectors\n", metric,

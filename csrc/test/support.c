@@ -319,3 +319,37 @@ void check_sound(struct n2_index *index, const char *file, int line)
                (unsigned long long)stats.n_duplicates);
     check_degrees(index, &stats, file, line);
 }
+
+double recall_of(struct n2_index *index, const float *queries, size_t n, size_t k,
+                 const struct n2_search_options *options)
+{
+    struct n2_stats stats = {.size = sizeof stats};
+    CHECK_STATUS(0, n2_get_stats(index, &stats));
+    const size_t n_ids = stats.n_vectors + stats.n_deleted;
+    struct n2_neighbor *exact = must_alloc(k, sizeof *exact), *found = must_alloc(k, sizeof *found);
+    size_t n_true = 0, n_near = 0;
+    for (size_t q = 0; q < n; q++, queries += stats.dim) {
+        size_t n_exact = 0, n_found = 0;
+        CHECK_STATUS(0, n2_search_exact(index, queries, 1, k, exact, &n_exact));
+        CHECK_STATUS(0, n2_search(index, queries, k, options, found, &n_found));
+        CHECK(n_exact == (k < stats.n_vectors ? k : stats.n_vectors) && n_found == n_exact);
+        CHECK_RESULTS(stats.metric, found, n_found, n_ids);
+        for (size_t i = 0; i < n_found; i++)
+            n_near += stats.metric == N2_DOT ? found[i].distance >= exact[n_exact - 1].distance
+                                             : found[i].distance <= exact[n_exact - 1].distance;
+        n_true += n_exact;
+    }
+    free(exact);
+    free(found);
+    return (double)n_near / (double)n_true;
+}
+
+void check_comes_back(struct n2_index *index, const char *file, int line)
+{
+    const char *path = temp_path("back");
+    struct n2_index *loaded = NULL;
+    if (test_status(n2_save(index, path), 0, file, line, "n2_save"))
+        test_status(n2_load(&loaded, path, NULL), 0, file, line, "n2_load");
+    n2_free(loaded);
+    remove(path);
+}

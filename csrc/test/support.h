@@ -102,6 +102,15 @@ int build_on(struct n2_index *index, int threads);
 void check_sound(struct n2_index *index, const char *file, int line);
 #define CHECK_SOUND(index) check_sound((index), __FILE__, __LINE__)
 
+/* recall@k of searches for queries[n][dim]: a result counts that is no farther than the last of the
+ * exact ones. Checks that each search finds as many as there are, right in themselves. */
+double recall_of(struct n2_index *index, const float *queries, size_t n, size_t k,
+                 const struct n2_search_options *options);
+
+/* Checks that the index can be saved and loaded again. */
+void check_comes_back(struct n2_index *index, const char *file, int line);
+#define CHECK_COMES_BACK(index) check_comes_back((index), __FILE__, __LINE__)
+
 /* Checks n results of a search by `metric` for their order, ids below n_vectors, none twice. */
 void check_results(int metric, const struct n2_neighbor *results, size_t n, size_t n_vectors,
                    const char *file, int line);
