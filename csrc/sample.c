@@ -53,15 +53,24 @@ static void fill(struct n2_sample *s, size_t room)
             copy_vector(t, node, s->vectors + s->n++ * s->dim);
         }
     }
-    memset(s->mean, 0, s->dim * sizeof(float));
-    for (size_t i = 0; i < s->dim && !n2_sample_is_dot(s); i++) {
-        double sum = 0;
-        for (size_t j = 0; j < s->n; j++)
-            sum += (double)s->vectors[j * s->dim + i];
-        s->mean[i] = (float)(sum / (double)n2_max(s->n, 1));
-        for (size_t j = 0; j < s->n; j++)
-            s->vectors[j * s->dim + i] -= s->mean[i];
-    }
+}
+
+/* Takes the mean out of the sample's vectors. */
+static int centre(struct n2_sample *s)
+{
+    double *sums = n2_alloc_zero(s->dim, sizeof(*sums));
+    if (!sums)
+        return N2_ERR_NO_MEMORY;
+    for (size_t i = 0; i < s->n; i++)
+        for (size_t j = 0; j < s->dim; j++)
+            sums[j] += (double)s->vectors[i * s->dim + j];
+    for (size_t j = 0; j < s->dim; j++)
+        s->mean[j] = (float)(sums[j] / (double)n2_max(s->n, 1));
+    for (size_t i = 0; i < s->n; i++)
+        for (size_t j = 0; j < s->dim; j++)
+            s->vectors[i * s->dim + j] -= s->mean[j];
+    n2_alloc_free(sums);
+    return N2_OK;
 }
 
 /* Copies the query as it was given, or as it stands in the index; returns its norm. */
@@ -132,6 +141,9 @@ int n2_sample_open(struct n2_sample *s, const struct n2_training *t)
         !s->near || !s->near_squares || !s->found)
         return N2_ERR_NO_MEMORY;
     fill(s, room);
+    memset(s->mean, 0, s->dim * sizeof(float));
+    if (!n2_sample_is_dot(s) && centre(s))
+        return N2_ERR_NO_MEMORY;
     for (uint32_t i = 0; i < s->n; i++)
         s->counting[i] = i;
     if (s->n >= N2_SAMPLE_QUERIES) {

@@ -171,13 +171,15 @@ static void rank_true(void *context, size_t begin, size_t end, int worker)
     for (size_t i = begin; i < end; i++) {
         struct n2_probe probe;
         probe_of(t, i, scratch, scratch->code, &probe);
+        uint32_t nodes[AMONG], keys[AMONG];
         uint64_t words[NEAREST];
         struct n2_heap heap = {words, 0, NEAREST};
-        for (size_t j = 0; j < t->n_candidates[i]; j++) {
-            uint32_t node = (uint32_t)t->candidates[i * AMONG + j], key;
-            n2_store_keys(view->store, view->kernels, &probe, &node, 1, &key);
-            n2_heap_push(&heap, (uint64_t)key << 32 | j);
-        }
+        size_t n = t->n_candidates[i];
+        for (size_t j = 0; j < n; j++)
+            nodes[j] = (uint32_t)t->candidates[i * AMONG + j];
+        n2_store_keys(view->store, view->kernels, &probe, nodes, n, keys);
+        for (size_t j = 0; j < n; j++)
+            n2_heap_push(&heap, (uint64_t)keys[j] << 32 | j);
         n2_heap_sort(&heap);
         for (size_t j = 0; j < heap.size; j++)
             t->near[i * NEAREST + j] = (uint32_t)(words[j] >> 32);
