@@ -12,7 +12,7 @@
 #define MEETING_PLACES 3               /* nearest found nodes, at which members meet their mates */
 #define MATES_EACH_WAY 16              /* of those that meet at a node, how many are looked at */
 #define PREFETCHED 64                  /* candidates of a member, before it selects */
-#define GRAIN 16                       /* members a thread takes at a time */
+#define GRAIN 4                        /* members a thread takes at a time */
 
 _Static_assert(MOST < 1 << N2_MEMBER_BITS, "a member's number fits its bits");
 
@@ -101,7 +101,7 @@ static void find_equal_members(struct n2_inserter *in)
     const uint64_t number = (UINT64_C(1) << N2_MEMBER_BITS) - 1;
     for (size_t i = 0; i < in->n_members; i++)
         words[i] = (in->members[i].fingerprint & ~number) | i;
-    n2_sort(words, in->temp, in->n_members);
+    n2_sort_from(words, in->temp, in->n_members, N2_MEMBER_BITS);
     for (size_t i = 1, first = 0; i < in->n_members; i++) {
         if ((words[i] ^ words[first]) & ~number)
             first = i;
@@ -125,7 +125,7 @@ static void list_meetings(struct n2_inserter *in)
             if (member->equal == N2_NONE)
                 in->words[in->n_words++] = (uint64_t)n2_entry_node(found[j]) << 32 | i;
     }
-    n2_sort(in->words, in->temp, in->n_words);
+    n2_sort_from(in->words, in->temp, in->n_words, 32);
 }
 
 /* Position of `word` in the sorted words, which hold it. */
@@ -174,7 +174,8 @@ static void prefetch_found(const struct n2_inserter *in, size_t i)
     n2_hnsw_prefetch(&in->view, nodes, n);
 }
 
-/* Selects the neighbours of members begin..end-1 on level 0. */
+/* Selects the neighbours of members begin..end-1 on level 0 and writes their rows, which nothing
+ * leads to yet. */
 static void select_neighbours(void *context, size_t begin, size_t end, int worker)
 {
     struct n2_inserter *in = context;
@@ -198,6 +199,7 @@ static void select_neighbours(void *context, size_t begin, size_t end, int worke
         for (size_t j = 0; j < n; j++)
             in->picked0[i * M + j] = n2_entry_node(queue->entries[j]);
         member->n_picked0 = (uint32_t)n;
+        n2_link_own_rows(in, i);
     }
 }
 
@@ -245,6 +247,7 @@ int n2_insert_batch(struct n2_inserter *in)
         return N2_ERR_CANCELLED;
     find_equal_members(in);
     list_meetings(in);
+    n2_link_give_towers(in);
     n2_team_for(in->team, n, GRAIN, select_neighbours, in);
     if (N2_LOAD(in->cancel))
         return N2_ERR_CANCELLED;

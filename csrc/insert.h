@@ -5,10 +5,10 @@
  * it; Dobson et al., arXiv 2305.04359):
  *
  *   search   each member searches the graph as it stood before the batch and selects its
- *            neighbours. Nothing is written, so every thread may take any member.
- *   link     each member's own rows are written; then the links back, grouped by the node they lead
- *            from, each group by one thread. Where a row overflows, its neighbours are selected
- * anew.
+ *            neighbours, which its own rows take. Nothing else is written, so every thread may take
+ *            any member.
+ *   link     the links back are written, grouped by the node they lead from, each group by one
+ *            thread. Where a row overflows, its neighbours are selected anew.
  *
  * So the outcome depends on the batches alone, not on the threads. Members of one batch do not see
  * each other in their searches; those that found the same node nearby are shown to each other
@@ -28,6 +28,7 @@
 #include "undo.h"
 
 #define N2_MEMBER_BITS 26 /* of a word that is sorted, for the number of a member */
+#define N2_LINK_BUCKETS 256
 
 struct n2_inserter {
     /* What is inserted into what; set by the owner. */
@@ -58,6 +59,7 @@ struct n2_inserter {
     size_t n_picked, picked_room; /* rows of `picked` */
     uint64_t *words, *temp;       /* for sorting: fingerprints, then mates, then links back */
     size_t words_room, n_words;
+    size_t buckets[N2_LINK_BUCKETS + 1]; /* where those of the links back start */
 };
 
 /* A node being inserted. */
@@ -85,7 +87,7 @@ int n2_insert_list(struct n2_inserter *inserter, const uint32_t *nodes, size_t n
 
 /* Inserts the listed members. Those found to be duplicates have members[i].equal set and are not
  * linked. Runs on the team's leader. The graph's columns have room. Returns 0, or N2_ERR_CANCELLED
- * and nothing is changed. */
+ * and nothing is linked. */
 int n2_insert_batch(struct n2_inserter *inserter);
 
 /* Selects the links that stay for every node with slack in use; none is in use afterwards. */

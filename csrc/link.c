@@ -9,12 +9,13 @@
 
 #include "sort.h"
 
-#define GRAIN 64 /* rows or words a thread takes at a time */
+#define GRAIN 16 /* words of dirty bits a thread takes at a time */
 #define AHEAD 8  /* words that what is written to is asked for in advance */
 #define LINES 8  /* of each row, which are asked for */
 
 /* A link back: level, the node it leads from, the number of the member it leads to. In this order,
- * so that sorting brings together what is written to one row, by members in order. */
+ * so that sorting brings together what is written to one row, by members in order. Nodes of a range
+ * share a bucket, and each bucket is sorted by the thread that takes it. */
 #define NODE_BITS 32
 _Static_assert(N2_MAX_LEVEL < 1 << (64 - N2_MEMBER_BITS - NODE_BITS), "a level fits its bits");
 
@@ -125,20 +126,14 @@ static void add_link(struct n2_inserter *in, uint32_t node, uint32_t level, uint
         select_anew(in, node, level, link, scratch);
 }
 
-static void write_own_rows(void *context, size_t begin, size_t end, int worker)
+void n2_link_own_rows(const struct n2_inserter *in, size_t i)
 {
-    (void)worker;
-    struct n2_inserter *in = context;
     uint32_t M = in->graph->M;
-    for (size_t i = begin; i < end; i++) {
-        const struct n2_member *member = &in->members[i];
-        if (member->equal != N2_NONE)
-            continue;
-        n2_link_write(in, member->node, 0, in->picked0 + i * M, member->n_picked0);
-        for (uint32_t l = 1; l <= member->level; l++)
-            n2_graph_write(n2_graph_upper(in->graph, member->node, l), M,
-                           in->picked + (member->upper + l - 1) * M, M);
-    }
+    const struct n2_member *member = &in->members[i];
+    n2_link_write(in, member->node, 0, in->picked0 + i * M, member->n_picked0);
+    for (uint32_t l = 1; l <= member->level; l++)
+        n2_graph_write(n2_graph_upper(in->graph, member->node, l), M,
+                       in->picked + (member->upper + l - 1) * M, M);
 }
 
 /* Asks the cache for what linking a word back will read and write on level 0. */
@@ -152,25 +147,48 @@ static void prefetch_back(const struct n2_inserter *in, uint64_t word)
     n2_hnsw_prefetch(&in->view, &node, 1);
 }
 
-/* Links the words that start within begin..end-1, each row's to its end. */
+/* Links the words of a bucket. */
+static void link_bucket(struct n2_inserter *in, const uint64_t *words, size_t n,
+                        struct n2_scratch *scratch)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t node = (uint32_t)back_row(words[i]);
+        uint32_t level = (uint32_t)(back_row(words[i]) >> NODE_BITS);
+        size_t member = words[i] & ((UINT64_C(1) << N2_MEMBER_BITS) - 1);
+        if (i + AHEAD < n)
+            prefetch_back(in, words[i + AHEAD]);
+        if (in->undo && (i == 0 || back_row(words[i]) != back_row(words[i - 1])))
+            n2_undo_save(in->undo, node, level);
+        add_link(in, node, level, in->members[member].node, scratch);
+    }
+}
+
 static void link_back(void *context, size_t begin, size_t end, int worker)
 {
     struct n2_inserter *in = context;
-    const uint64_t *words = in->words;
-    for (size_t i = begin; i < end; i++) {
-        if (i + AHEAD < in->n_words)
-            prefetch_back(in, words[i + AHEAD]);
-        if (i > 0 && back_row(words[i]) == back_row(words[i - 1]))
-            continue; /* not the first of its row */
-        uint32_t node = (uint32_t)back_row(words[i]);
-        uint32_t level = (uint32_t)(back_row(words[i]) >> NODE_BITS);
-        if (in->undo)
-            n2_undo_save(in->undo, node, level);
-        for (size_t j = i; j < in->n_words && back_row(words[j]) == back_row(words[i]); j++) {
-            size_t member = words[j] & ((UINT64_C(1) << N2_MEMBER_BITS) - 1);
-            add_link(in, node, level, in->members[member].node, in->scratches[worker]);
-        }
+    for (size_t b = begin; b < end; b++) {
+        size_t at = in->buckets[b], n = in->buckets[b + 1] - at;
+        n2_sort_from(in->temp + at, in->words + at, n, N2_MEMBER_BITS);
+        link_bucket(in, in->temp + at, n, in->scratches[worker]);
     }
+}
+
+/* Puts words[n_words] into buckets, in `temp`, each in the order they have. */
+static void fill_buckets(struct n2_inserter *in)
+{
+    size_t *starts = in->buckets, next[N2_LINK_BUCKETS];
+    int shift = 0; /* of a node, to its bucket */
+    while ((in->view.n_nodes - 1) >> shift >= N2_LINK_BUCKETS)
+        shift++;
+    memset(starts, 0, sizeof(in->buckets));
+    for (size_t i = 0; i < in->n_words; i++)
+        starts[((uint32_t)back_row(in->words[i]) >> shift) + 1]++;
+    for (size_t b = 0; b < N2_LINK_BUCKETS; b++) {
+        starts[b + 1] += starts[b];
+        next[b] = starts[b];
+    }
+    for (size_t i = 0; i < in->n_words; i++)
+        in->temp[next[(uint32_t)back_row(in->words[i]) >> shift]++] = in->words[i];
 }
 
 static void list_links_back(struct n2_inserter *in)
@@ -189,10 +207,10 @@ static void list_links_back(struct n2_inserter *in)
                 in->words[in->n_words++] = back(l, row[j], i);
         }
     }
-    n2_sort(in->words, in->temp, in->n_words);
+    fill_buckets(in);
 }
 
-static void give_towers(struct n2_inserter *in)
+void n2_link_give_towers(struct n2_inserter *in)
 {
     struct n2_graph *graph = in->graph;
     for (size_t i = 0; i < in->n_members; i++) {
@@ -227,10 +245,8 @@ static void raise_heights(struct n2_inserter *in)
 
 void n2_link_members(struct n2_inserter *in)
 {
-    give_towers(in);
-    n2_team_for(in->team, in->n_members, GRAIN, write_own_rows, in);
     list_links_back(in);
-    n2_team_for(in->team, in->n_words, GRAIN, link_back, in);
+    n2_team_for(in->team, N2_LINK_BUCKETS, 1, link_back, in);
     raise_heights(in);
 }
 

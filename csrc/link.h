@@ -6,7 +6,13 @@
 
 #include "insert.h"
 
-/* Links the members that are not duplicates, with the neighbours they selected. */
+/* Gives the members that are not duplicates their rows above level 0. */
+void n2_link_give_towers(struct n2_inserter *inserter);
+
+/* Writes the rows of member i, with the neighbours it selected. */
+void n2_link_own_rows(const struct n2_inserter *inserter, size_t i);
+
+/* Links the neighbours of all members back to them and makes them nodes of the graph. */
 void n2_link_members(struct n2_inserter *inserter);
 
 /* Replaces a node's links on a level. */

@@ -26,6 +26,24 @@ static size_t draw(uint64_t *rng, uint32_t *node, size_t n, uint64_t *out)
     return n;
 }
 
+/* Words whose low bits ascend, as those of lists do that are made in order. */
+static void test_sort_from(void)
+{
+    uint64_t rng = test_seed;
+    for (size_t n = 0; n <= MOST; n++) {
+        int bit = (int)rng_below(&rng, 40) + 9; /* numbers up to MOST fit below it */
+        uint64_t words[MOST], want[MOST], temp[MOST],
+            most = UINT64_C(1) << rng_below(&rng, 64 - (uint64_t)bit);
+        for (size_t i = 0; i < n; i++)
+            words[i] = want[i] = rng_next(&rng) % most << bit | i;
+        qsort(want, n, sizeof *want, compare);
+        n2_sort_from(words, temp, n, bit);
+        CHECKF(!memcmp(words, want, n * sizeof *want), "%zu from bit %d are not sorted", n, bit);
+        n2_sort_from(words, temp, n, bit);
+        CHECKF(!memcmp(words, want, n * sizeof *want), "%zu sorted ones are not left so", n);
+    }
+}
+
 static void test_sort(void)
 {
     uint64_t rng = test_seed;
@@ -75,5 +93,6 @@ static void test_merge(void)
     }
 }
 
-static const struct test_case cases[] = {{"sort", test_sort}, {"merge", test_merge}};
+static const struct test_case cases[] = {
+    {"sort_from", test_sort_from}, {"sort", test_sort}, {"merge", test_merge}};
 TEST_MAIN(cases)
