@@ -56,6 +56,15 @@
 #define N2_PREFETCH(p) __builtin_prefetch((p), 0, 2)
 #define N2_CACHE_LINE 64 /* bytes */
 
+/* Within a loop that waits for another thread. */
+#if defined(__x86_64__)
+#define N2_PAUSE() __builtin_ia32_pause()
+#elif defined(__aarch64__)
+#define N2_PAUSE() __asm__ volatile("yield")
+#else
+#define N2_PAUSE() ((void)0)
+#endif
+
 /* Relaxed: the value is whole, nothing is said of others. Acquire/release: what was written before
  * the release is seen after the acquire. */
 #define N2_LOAD(p) __atomic_load_n((p), __ATOMIC_RELAXED)
