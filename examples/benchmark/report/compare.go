@@ -56,7 +56,7 @@ func Compare(a, b []measure.Record, w io.Writer) error {
 	searches, onlyA, onlyB := compareSearches(da, db)
 	builds, buildsA, buildsB := compareBuilds(da, db)
 	var out strings.Builder
-	fmt.Fprintf(&out, "A: %s\nB: %s\n", orNone(machineLine(da.machines)), orNone(machineLine(db.machines)))
+	fmt.Fprintf(&out, "A: %s\nB: %s\n", orNone(da.machineLine()), orNone(db.machineLine()))
 	if drift := referenceDrift(da, db); drift > 0 {
 		fmt.Fprintf(&out, "%s beside the points ran at %s of its speed in A; this is divided out.\n", reference, times(drift))
 	}

@@ -35,13 +35,14 @@ type set struct {
 // data is a result file, ordered: by data set, then by n.
 type data struct {
 	machines []measure.Machine // one for each run, in order of appearance
+	ofOwn    map[string]bool   // whether a run measured the subject, or a variant of it
 	sets     []*set
 	other    []measure.Failure // failures that belong to no data set, such as failed installs
 }
 
 // collect groups the records. A record that is repeated in a later run replaces the earlier one.
 func collect(records []measure.Record) *data {
-	d := &data{}
+	d := &data{ofOwn: map[string]bool{}}
 	byName, commits := map[string]*set{}, map[string]string{}
 	find := func(dataset string, n int) *set {
 		key := fmt.Sprintf("%s %d", dataset, n)
@@ -71,6 +72,7 @@ func collect(records []measure.Record) *data {
 				continue
 			}
 			s := find(b.Dataset, b.N)
+			d.note(b.Run, b.Peer)
 			s.dim, s.metric = b.Dim, b.Metric
 			place(&s.builds, builds, fmt.Sprint(key, b.Repeat), b)
 		case r.Search != nil:
@@ -82,8 +84,10 @@ func collect(records []measure.Record) *data {
 				s.references[r.Search.Run] = list
 			}
 		case r.Live != nil:
+			d.note(r.Live.Run, r.Live.Peer)
 			place(&find(r.Live.Dataset, r.Live.N).lives, lives, liveKey(*r.Live), *r.Live)
 		case r.Filtered != nil:
+			d.note(r.Filtered.Run, r.Filtered.Peer)
 			place(&find(r.Filtered.Dataset, r.Filtered.N).filtered, filtered, filteredKey(*r.Filtered), *r.Filtered)
 		case r.Failure != nil:
 			f := *r.Failure
@@ -106,6 +110,9 @@ func collect(records []measure.Record) *data {
 	})
 	return d
 }
+
+// note keeps in mind that a run measured the peer.
+func (d *data) note(run, peer string) { d.ofOwn[run] = d.ofOwn[run] || isSubject(peer) }
 
 // evenOut corrects speeds for that of the machine, which varies within a run: where the reference,
 // at the same point, was slower beside one peer than at its best, so was that peer, by the same factor.

@@ -87,24 +87,25 @@ func pairs(m map[string]string) string {
 	return strings.Join(words, ", ")
 }
 
-// machineLine says in one sentence what the README says of the machines, and what was measured on
-// each.
-func machineLine(machines []measure.Machine) string {
+// machineLine says in one sentence what the README says of the machines, and which commits of the
+// subject were measured on each.
+func (d *data) machineLine() string {
 	var words []string
 	commits := map[string][]string{}
-	for _, m := range machines {
+	for _, m := range d.machines {
 		text := fmt.Sprintf("%s, %d cores used, %.0f GiB of memory, %s, Go %s, %s", m.CPU, m.Cores,
 			float64(m.Memory)/(1<<30), release(m.Kernel), strings.TrimPrefix(m.Go, "go"), m.CC)
-		if commits[text] == nil {
+		if !slices.Contains(words, text) {
 			words = append(words, text)
 		}
-		if commit := short(m.Commit); !slices.Contains(commits[text], commit) {
+		if commit := short(m.Commit); d.ofOwn[m.Run] && !slices.Contains(commits[text], commit) {
 			commits[text] = append(commits[text], commit)
 		}
 	}
 	for i, text := range words {
 		of := commits[text]
 		switch {
+		case len(of) == 0:
 		case len(of) == 1:
 			words[i] = fmt.Sprintf("%s, %s at commit %s", text, subjectName, of[0])
 		case len(of) <= mostNamed:

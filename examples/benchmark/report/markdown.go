@@ -18,7 +18,7 @@ const reasonLimit = 160
 func (d *data) introduction() string {
 	var b strings.Builder
 	if len(d.machines) > 0 {
-		fmt.Fprintf(&b, "Measured on: %s. ", machineLine(d.machines))
+		fmt.Fprintf(&b, "Measured on: %s. ", d.machineLine())
 	}
 	fmt.Fprintf(&b, "Speeds are those of one thread in batches, the best of the repeats, and corrected by how fast %s was beside "+
 		"them. Ratios are relative to it, measured in the same run; a peer is judged by its Pareto front: of its graphs the one that is "+

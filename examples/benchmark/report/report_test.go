@@ -171,11 +171,14 @@ func TestCollectLastRunWins(t *testing.T) {
 
 func TestMachineLine(t *testing.T) {
 	one := measure.Machine{CPU: "A", Cores: 2, Memory: 4 << 30, Kernel: "Linux 6.1", Go: "go1.24", CC: "gcc 12", Commit: "aaa"}
-	other, again := one, one
-	other.CPU, again.Commit = "B", "bbb"
-	got := machineLine([]measure.Machine{one, other, again, one})
+	other, again, foreign, without := one, one, one, one
+	other.CPU, again.Commit, foreign.Commit, without.CPU = "B", "bbb", "ccc", "C"
+	foreign.Run, without.Run = "without", "without"
+	d := data{machines: []measure.Machine{one, other, again, foreign, without, one}, ofOwn: map[string]bool{"": true}}
+	got := d.machineLine()
 	want := "A, 2 cores used, 4 GiB of memory, Linux 6.1, Go 1.24, gcc 12, N2 at commits aaa, bbb; " +
-		"B, 2 cores used, 4 GiB of memory, Linux 6.1, Go 1.24, gcc 12, N2 at commit aaa"
+		"B, 2 cores used, 4 GiB of memory, Linux 6.1, Go 1.24, gcc 12, N2 at commit aaa; " +
+		"C, 2 cores used, 4 GiB of memory, Linux 6.1, Go 1.24, gcc 12"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
