@@ -59,7 +59,7 @@ static void multiply(void *context, size_t begin, size_t end, int worker)
 }
 
 /* The same where a and b are one: what stands on one side of the diagonal stands on the other. */
-static void square(void *context, size_t begin, size_t end, int worker)
+static void multiply_itself(void *context, size_t begin, size_t end, int worker)
 {
     (void)worker;
     const struct product *p = context;
@@ -220,7 +220,7 @@ int n2_cloud_open(struct n2_cloud *cloud, struct n2_team *team, const struct n2_
     if (!cloud->covariance)
         return N2_ERR_NO_MEMORY;
     struct product product = {kernels, cloud->turned, cloud->turned, n, dim, cloud->covariance};
-    n2_team_for(team, dim, GRAIN, square, &product);
+    n2_team_for(team, dim, GRAIN, multiply_itself, &product);
     n2_alloc_free(cloud->turned);
     cloud->turned = NULL;
     return N2_OK;

@@ -25,11 +25,11 @@ int n2_cloud_open(struct n2_cloud *cloud, struct n2_team *team, const struct n2_
                   const float *sample, size_t n, size_t dim);
 void n2_cloud_close(struct n2_cloud *cloud);
 
-/* Sets axes[n_axes][dim], n_axes <= dim, to directions of length 1, orthogonal to each other, that
- * approximate the principal axes of the cloud, roughly by falling variance: orthogonal iteration
- * (Golub and Van Loan, "Matrix Computations", 8.2) from a start that hashes of the seed give. Runs
- * on the team's leader. *cancel ends it early, with anything in `axes`. Returns 0 or
- * N2_ERR_NO_MEMORY. */
+/* Sets axes[n_axes][dim], n_axes <= dim and N2_MAX_AXES, to directions of length 1, orthogonal to
+ * each other, that approximate the principal axes of the cloud, roughly by falling variance:
+ * orthogonal iteration (Golub and Van Loan, "Matrix Computations", 8.2) from a start that hashes of
+ * the seed give. Runs on the team's leader. *cancel ends it early, with anything in `axes`. Returns
+ * 0 or N2_ERR_NO_MEMORY. */
 int n2_axes_principal(const struct n2_cloud *cloud, struct n2_team *team,
                       const struct n2_kernels *kernels, size_t n_axes, uint64_t seed,
                       const int32_t *cancel, float *axes);
