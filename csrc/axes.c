@@ -187,8 +187,9 @@ static void take_block_out(void *context, size_t begin, size_t until, int worker
                  s->axes + j * s->dim);
 }
 
-/* Makes the rows of length 1 and orthogonal to each other; twice where it must be exact, since in
- * floats once is not enough. Where too little is left of one, another direction takes its place. */
+/* Makes the rows of length 1 and orthogonal to each other, in so many sweeps: in floats one is not
+ * enough where it must be exact, nor are two where next to nothing is left of most rows. Where too
+ * little is left of one, another direction takes its place. */
 static void make_orthogonal(struct n2_team *team, const struct n2_kernels *kernels, float *axes,
                             size_t n_axes, size_t dim, int times)
 {
@@ -256,7 +257,7 @@ int n2_axes_principal(const struct n2_cloud *cloud, struct n2_team *team,
             transpose(team, spread, dim, n_axes, axes);
         }
         if (!N2_LOAD(cancel))
-            make_orthogonal(team, kernels, axes, n_axes, dim, 2);
+            make_orthogonal(team, kernels, axes, n_axes, dim, 3);
     }
     int status = spread && (images || covariance) ? N2_OK : N2_ERR_NO_MEMORY;
     n2_alloc_free(images);

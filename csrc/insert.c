@@ -242,6 +242,7 @@ int n2_insert_list(struct n2_inserter *in, const uint32_t *nodes, size_t n)
 int n2_insert_batch(struct n2_inserter *in)
 {
     size_t n = in->n_members;
+    uint32_t n_upper = in->graph->n_upper;
     n2_team_for(in->team, n, GRAIN, find, in);
     if (N2_LOAD(in->cancel))
         return N2_ERR_CANCELLED;
@@ -249,8 +250,10 @@ int n2_insert_batch(struct n2_inserter *in)
     list_meetings(in);
     n2_link_give_towers(in);
     n2_team_for(in->team, n, GRAIN, select_neighbours, in);
-    if (N2_LOAD(in->cancel))
+    if (N2_LOAD(in->cancel)) {
+        N2_STORE(&in->graph->n_upper, n_upper); /* nothing leads to the new towers */
         return N2_ERR_CANCELLED;
+    }
     n2_link_members(in);
     return N2_OK;
 }

@@ -3,6 +3,8 @@
  */
 #include "support.h"
 
+#include "../pass.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -124,7 +126,30 @@ static void test_cancel(void)
     check_cancel(&rng, 200, 200, N2_MERGE_LEVEL0);
 }
 
-/* The same on a mapped index. */
+/* A batch that is cancelled when it has given its members rows above level 0: it links nothing, and
+ * leaves nothing to who saves the index before the build is undone. What cancels it is the number
+ * of those rows. */
+static void test_cancel_amid_batch(void)
+{
+    uint64_t rng = test_seed, done = 0, total = 1;
+    struct n2_index *index = make(&rng, 0, 300, N2_MERGE_SKIP);
+    struct n2_build *build = NULL;
+    if (!index || !CHECK_STATUS(0, n2_build_begin(&build, index, NULL)))
+        return;
+    build->inserter.cancel = (const int32_t *)&index->graph.n_upper;
+    int status = 0;
+    while (!status && done < total)
+        status = n2_build_step(build, &done, &total);
+    CHECK_STATUS(N2_ERR_CANCELLED, status);
+    CHECK(index->graph.n_linked < 300 && index->graph.n_upper == 0);
+    n2_build_end(build);
+    CHECK_STATUS(0, n2_build(index, NULL));
+    CHECK(index->graph.n_upper > 0);
+    CHECK_STATUS(0, n2_verify(index, NULL, NULL));
+    n2_free(index);
+}
+
+/* Cancelling the build of a mapped index. */
 static void test_cancel_loaded(void)
 {
     uint64_t rng = test_seed;
@@ -373,6 +398,7 @@ static void test_cancel_from_thread(void)
 static const struct test_case cases[] = {
     {"progress", test_progress},
     {"cancel", test_cancel},
+    {"cancel_amid_batch", test_cancel_amid_batch},
     {"cancel_loaded", test_cancel_loaded},
     {"step_by_step", test_step_by_step},
     {"end_early", test_end_early},
