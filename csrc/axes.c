@@ -113,15 +113,15 @@ static void take_out(const struct n2_kernels *kernels, const float *axes, size_t
     for (size_t at = 0; at < n; at += 4) {
         uint32_t rows[4];
         float by[4] = {0};
-        const float *a[4];
+        const void *x[4];
         size_t m = n2_min(4, n - at);
-        for (size_t k = 0; k < 4; k++) {
-            rows[k] = (uint32_t)(at + (k < m ? k : 0));
-            a[k] = axes + rows[k] * dim;
-        }
+        for (size_t k = 0; k < m; k++)
+            rows[k] = (uint32_t)(at + k);
         kernels->dot(row, axes, dim, rows, m, dim, by);
+        n2_four_rows(axes, dim * sizeof(*axes), rows, m, x);
+        const float *a = x[0], *b = x[1], *c = x[2], *d = x[3];
         for (size_t i = 0; i < dim; i++)
-            row[i] -= (by[0] * a[0][i] + by[1] * a[1][i]) + (by[2] * a[2][i] + by[3] * a[3][i]);
+            row[i] -= (by[0] * a[i] + by[1] * b[i]) + (by[2] * c[i] + by[3] * d[i]);
     }
 }
 

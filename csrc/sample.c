@@ -129,7 +129,7 @@ int n2_sample_open(struct n2_sample *s, const struct n2_training *t)
     size_t room = n2_min(n2_min(N2_SAMPLE_MOST, MOST_FLOATS / dim), t->n_nodes);
     *s = (struct n2_sample){.training = t, .dim = dim};
     s->vectors = n2_alloc(room * dim, sizeof(float));
-    s->mean = n2_alloc(dim, sizeof(float));
+    s->mean = n2_alloc_zero(dim, sizeof(float));
     s->queries = n2_alloc(N2_SAMPLE_QUERIES * dim, sizeof(float));
     s->nodes = n2_alloc(room, sizeof(uint32_t));
     s->counting = n2_alloc(room, sizeof(uint32_t));
@@ -141,7 +141,6 @@ int n2_sample_open(struct n2_sample *s, const struct n2_training *t)
         !s->near || !s->near_squares || !s->found)
         return N2_ERR_NO_MEMORY;
     fill(s, room);
-    memset(s->mean, 0, s->dim * sizeof(float));
     if (!n2_sample_is_dot(s) && centre(s))
         return N2_ERR_NO_MEMORY;
     for (uint32_t i = 0; i < s->n; i++)
