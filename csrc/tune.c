@@ -11,16 +11,22 @@
 #include <math.h>
 
 #define LEAST_QUERIES 50
-#define NODES_A_QUERY 50        /* so that tuning costs a small part of a build */
-#define MOST_MEASURED 400000000 /* distances of the exact search */
-#define NEAREST 100             /* true neighbours of a query */
-#define AMONG 400               /* nearest codes, among which they are looked for */
-#define RETUNE 4                /* tune again when as many as a quarter have come or gone */
-#define FOUND_ALL 0.996f        /* larger steps would find no more */
-#define FEWER 5                 /* so many times fewer queries for the largest k */
-#define GROUP 4                 /* queries that share one reading of the codes */
-#define CLOSE 10                /* neighbours whose distances tell the shrink */
-#define LOW_SHARE 10            /* one in so many of them is nearer than it says */
+#define NEAREST 100      /* true neighbours of a query */
+#define AMONG 400        /* nearest codes, among which they are looked for */
+#define RETUNE 4         /* tune again when as many as a quarter have come or gone */
+#define FOUND_ALL 0.996f /* larger steps would find no more */
+#define FEWER 5          /* so many times fewer queries for the largest k */
+#define GROUP 8          /* queries that share one reading of the codes */
+#define CLOSE 10         /* neighbours whose distances tell the shrink */
+#define LOW_SHARE 10     /* one in so many of them is nearer than it says */
+
+/* Queries. A build measures one or two thousand distances for each node, at random; the exact
+ * search for ENOUGH queries takes 400, in order: a small part of it, however many nodes there are.
+ * What else tuning takes is the less, the more there are, and is spent on more queries: where most
+ * find all, and some hardly anything, ENOUGH tell the recall no better than to 0.01. */
+#define NODES_A_QUERY 50 /* at least */
+#define ENOUGH 400
+#define NODES_A_FURTHER 1000
 
 /* Step j is the stretch growth^(quarters[j] / 4); under dot it is growth * quarters[j] / 4. */
 static const uint8_t quarters[N2_TUNE_STEPS] = {0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24};
@@ -93,8 +99,9 @@ struct tuner {
     struct n2_build *build;
     struct n2_space space; /* the build's, and the shrink that is found */
     struct n2_view view;
-    const float *given;    /* the queries, */
-    const uint32_t *nodes; /* or where they are */
+    const float *given; /* [n_given][dim], of which n are the queries, */
+    size_t n_given;
+    const uint32_t *nodes; /* [n], or these are */
     size_t n;
     uint64_t *candidates; /* [n][AMONG] nearest by codes, or vectors: heap words of nodes */
     size_t *n_candidates;
@@ -111,8 +118,8 @@ static void probe_of(const struct tuner *t, size_t i, struct n2_scratch *scratch
                      struct n2_probe *probe)
 {
     const struct n2_store *store = t->view.store;
-    const float *vector =
-        t->given ? t->given + i * store->dim : n2_store_vector(store, t->nodes[i], scratch->query);
+    const float *vector = t->given ? t->given + i * t->n_given / t->n * store->dim
+                                   : n2_store_vector(store, t->nodes[i], scratch->query);
     double norm;
     (void)n2_store_check(store, vector, &norm); /* was checked when it was added */
     n2_store_probe_query(store, vector, norm, scratch->query, probe);
@@ -262,12 +269,17 @@ bool n2_tune_is_due(const struct n2_index *index, size_t n_new)
     return N2_LOAD(&graph->n_changed) + n_new >= (N2_LOAD(&graph->n_linked) + n_new) / RETUNE;
 }
 
+size_t n2_tune_enough(size_t n_nodes)
+{
+    return n2_min(n2_max(n_nodes / NODES_A_FURTHER, ENOUGH), N2_TUNE_QUERIES);
+}
+
 size_t n2_tune_queries(struct n2_build *build)
 {
     const struct n2_index *index = build->index;
     size_t n_after = index->graph.n_linked + build->n_new;
-    size_t n = n2_min(MOST_MEASURED / n2_max(n_after, 1), n_after / NODES_A_QUERY);
-    n = n2_min(n2_min(n2_max(n, LEAST_QUERIES), N2_TUNE_QUERIES), build->inserter.most);
+    size_t n = n2_min(n2_tune_enough(n_after), n_after / NODES_A_QUERY);
+    n = n2_min(n2_max(n, LEAST_QUERIES), build->inserter.most);
     if (n2_pass_space(build)->growth <= 0 || build->n_new / 4 < n || n < LEAST_QUERIES ||
         (!build->retrains && !n2_tune_is_due(index, build->n_new)))
         return 0;
@@ -277,9 +289,13 @@ size_t n2_tune_queries(struct n2_build *build)
 int n2_tune(struct n2_build *build, const uint32_t *nodes, size_t n, struct n2_tuning *tuning)
 {
     const float *given = build->n_queries >= LEAST_QUERIES ? build->queries : NULL;
-    n = given ? build->n_queries : n;
-    struct tuner t = {
-        .build = build, .view = build->inserter.view, .given = given, .nodes = nodes, .n = n};
+    n = given ? n2_min(n2_max(n, ENOUGH), build->n_queries) : n;
+    struct tuner t = {.build = build,
+                      .view = build->inserter.view,
+                      .given = given,
+                      .n_given = build->n_queries,
+                      .nodes = nodes,
+                      .n = n};
     int status = N2_OK;
     t.space = *n2_pass_space(build);
     t.view.space = t.space.n_axes ? &t.space : NULL;

@@ -3,6 +3,8 @@
  */
 #include "support.h"
 
+#include "../tune.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,6 +198,18 @@ static void test_asked(void)
     }
 }
 
+/* The more vectors, the more queries tell the recall, or as many. */
+static void test_enough(void)
+{
+    size_t before = 400;
+    for (size_t n = 100; n <= 2000000000; n *= 2) {
+        size_t enough = n2_tune_enough(n);
+        CHECKF(enough >= before && enough <= N2_TUNE_QUERIES, "%zu nodes: %zu queries", n, enough);
+        before = enough;
+    }
+    CHECK(before == N2_TUNE_QUERIES);
+}
+
 /* recall@10 of searches asked for 0.95, when the build was given `queries` of the n_all there are,
  * or none. The rest of them are asked. */
 static double foreign_recall(int metric, size_t dim, const float *vectors, size_t n,
@@ -271,9 +285,14 @@ static void test_words_dot(void)
 }
 
 static const struct test_case cases[] = {
-    {"three", test_three},           {"spheres_angular", test_spheres_angular},
-    {"spheres_l2", test_spheres_l2}, {"words_angular", test_words_angular},
-    {"words_l2", test_words_l2},     {"words_dot", test_words_dot},
-    {"asked", test_asked},           {"foreign_queries", test_foreign_queries},
+    {"three", test_three},
+    {"spheres_angular", test_spheres_angular},
+    {"spheres_l2", test_spheres_l2},
+    {"words_angular", test_words_angular},
+    {"words_l2", test_words_l2},
+    {"words_dot", test_words_dot},
+    {"asked", test_asked},
+    {"enough", test_enough},
+    {"foreign_queries", test_foreign_queries},
 };
 TEST_MAIN(cases)
