@@ -302,9 +302,9 @@ struct n2_build_options {
     int (*progress)(void *user, uint64_t done, uint64_t total);
     void *user;
     /* queries[n_queries][dim]: some that searches will ask, for choosing codes and for measuring
-     * recall where the build does so; 400 of them are used. Without any (0), vectors are in their
-     * place, which will do if queries are distributed like the vectors. They obey the limits of
-     * n2_add and are not needed once the build has begun. */
+     * recall where the build does so; 400 of them are used, 1,000 with a million vectors. Without
+     * any (0), vectors are in their place, which will do if queries are distributed like the
+     * vectors. They obey the limits of n2_add and are not needed once the build has begun. */
     const float *queries;
     size_t n_queries; /* of fewer than 50, recall is measured by vectors all the same */
     int32_t compact;  /* not 0: when all is linked, the memory of deleted and replaced vectors, and
@@ -322,14 +322,14 @@ N2_API void n2_build_options_init(struct n2_build_options *options);
  * replaced, which it may have taken out of the graph. `options` may be NULL.
  * The first build, and later ones when the index has grown fourfold or its codes no longer fit,
  * train codes on a sample (enum n2_navigation). A build of many vectors (200 in a small index,
- * 1,600 in a large one), after which a quarter of all have come or gone since, also measures which
- * search gives which recall, on some of the new vectors before they are linked or on queries that
- * were given: see n2_search_options. Time grows as n log n for n new vectors, and each build looks
- * once at all links on level 0. Memory beside the index: 2 max_m0 + 30 bytes a new vector, 8 bytes
- * and, for each thread, an eighth of one for every vector there is, the old rows of those whose
- * links change, and up to 64 MiB; while codes are trained, new codes and sketches of all vectors.
- * With merging, the links of all once more. `progress` must not build or close the index: it would
- * wait for itself. Returns 0, or N2_ERR_OPTION, N2_ERR_FULL (more than 2^32 - 2 lists above level
+ * 1,600 from 20,000 vectors on, 4,000 from a million), after which a quarter of all have come or
+ * gone since, also measures which search gives which recall, on some of the new vectors before they
+ * are linked or on queries that were given: see n2_search_options. Time grows as n log n for n new
+ * vectors, and each build looks once at all links on level 0. Memory beside the index: 2 max_m0 +
+ * 30 bytes a new vector, 8 bytes and, for each thread, an eighth of one for every vector there is,
+ * the old rows of those whose links change, and up to 64 MiB; while codes are trained, new codes
+ * and sketches of all vectors. With merging, the links of all once more. `progress` must not build
+ * or close the index: it would wait for itself. Returns 0, or N2_ERR_OPTION, N2_ERR_FULL (more than 2^32 - 2 lists above level
  * 0), N2_ERR_NOT_FINITE, N2_ERR_ZERO_VECTOR or N2_ERR_MAGNITUDE (a query), N2_ERR_NO_MEMORY,
  * N2_ERR_CANCELLED, N2_ERR_CORRUPT (a loaded index whose file does not match its checksums),
  * N2_ERR_CLOSED. */

@@ -15,8 +15,9 @@ import (
 //
 // The first build, and later ones when the index has grown fourfold or its codes no longer fit, train
 // codes on a sample of the vectors (see [Navigation]). A build of many vectors (200 in a small index,
-// 1,600 in a large one), after which a quarter of all have come or gone since, also measures which search
-// gives which recall, on some of the new vectors before they are linked: so searches can be asked for recall.
+// 1,600 from 20,000 vectors on, 4,000 from a million), after which a quarter of all have come or gone
+// since, also measures which search gives which recall, on some of the new vectors before they are
+// linked: so searches can be asked for recall.
 //
 // The same vectors, built with the same options, give the same graph, whatever the number of
 // threads. Time grows as n log n.

@@ -155,9 +155,9 @@ func (x *Index) until(ctx context.Context) (context.Context, context.CancelCause
 //
 // With [Options.AutoLink] that goes on by itself: one goroutine, in C on one thread, links the pending
 // vectors once they are so many that to scan them would cost a search about a tenth of its time (a
-// thousand at first, some hundreds in a large index, and now and then 1,600 to measure recall by),
-// takes deleted ones out of the graph when they are a sixteenth of it, and measures recall anew when a
-// quarter has come or gone. It ends when there is nothing to link, and with Close. When it links depends
+// thousand at first, some hundreds in a large index, and now and then 1,600 to 4,000 to measure recall
+// by), takes deleted ones out of the graph when they are a sixteenth of it, and measures recall anew
+// when a quarter has come or gone. It ends when there is nothing to link, and with Close. When it links depends
 // on how fast adds come, and so do the graph and the bytes of a file; only Build makes the same of the
 // same. A Build at the end is still of use: it looks for vectors that no link leads to, and says so if it
 // fails. What fails in the background, as for want of memory, is tried again after a thousand changes;
