@@ -99,9 +99,8 @@ struct tuner {
     struct n2_build *build;
     struct n2_space space; /* the build's, and the shrink that is found */
     struct n2_view view;
-    const float *given; /* [n_given][dim], of which n are the queries, */
-    size_t n_given;
-    const uint32_t *nodes; /* [n], or these are */
+    const float *given;    /* the build's, of which n are the queries, or NULL: */
+    const uint32_t *nodes; /* [n], where they are */
     size_t n;
     uint64_t *candidates; /* [n][AMONG] nearest by codes, or vectors: heap words of nodes */
     size_t *n_candidates;
@@ -118,7 +117,7 @@ static void probe_of(const struct tuner *t, size_t i, struct n2_scratch *scratch
                      struct n2_probe *probe)
 {
     const struct n2_store *store = t->view.store;
-    const float *vector = t->given ? t->given + i * t->n_given / t->n * store->dim
+    const float *vector = t->given ? t->given + i * t->build->n_queries / t->n * store->dim
                                    : n2_store_vector(store, t->nodes[i], scratch->query);
     double norm;
     (void)n2_store_check(store, vector, &norm); /* was checked when it was added */
@@ -290,12 +289,8 @@ int n2_tune(struct n2_build *build, const uint32_t *nodes, size_t n, struct n2_t
 {
     const float *given = build->n_queries >= LEAST_QUERIES ? build->queries : NULL;
     n = given ? n2_min(n2_max(n, ENOUGH), build->n_queries) : n;
-    struct tuner t = {.build = build,
-                      .view = build->inserter.view,
-                      .given = given,
-                      .n_given = build->n_queries,
-                      .nodes = nodes,
-                      .n = n};
+    struct tuner t = {
+        .build = build, .view = build->inserter.view, .given = given, .nodes = nodes, .n = n};
     int status = N2_OK;
     t.space = *n2_pass_space(build);
     t.view.space = t.space.n_axes ? &t.space : NULL;
