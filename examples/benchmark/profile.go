@@ -26,14 +26,15 @@ var profileProgram []byte
 const (
 	// profileQueries is how many searches are profiled: callgrind slows them down about fifty times.
 	profileQueries = 300
-	// profileN is how many vectors are, unless --n says otherwise.
+	// profileN is how many vectors are, unless --n says otherwise. The build of more is not profiled.
 	profileN = 20000
 )
 
-// profile runs a build of N2 and searches in what it built under callgrind, which counts the
-// instructions of each line of source; it writes build.callgrind and search.callgrind, for
-// callgrind_annotate or kcachegrind, and shows the functions that weigh most.
-func profile(ctx context.Context, set *dataset.Set, m, efConstruction, k, ef int, dir string, out io.Writer) (err error) {
+// profile runs a build of N2, where it does not take hours, and searches in what it built under
+// callgrind, which counts the instructions of each line of source; it writes build.callgrind and
+// search.callgrind, for callgrind_annotate or kcachegrind, and shows the files and functions that
+// weigh most.
+func profile(ctx context.Context, set *dataset.Set, m, efConstruction, k int, recall float32, dir string, out io.Writer) (err error) {
 	for _, tool := range []string{"cc", "valgrind", "callgrind_annotate"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			return fmt.Errorf("a profile needs %s: %w", tool, err)
@@ -52,28 +53,42 @@ func profile(ctx context.Context, set *dataset.Set, m, efConstruction, k, ef int
 		return err
 	}
 	dim := strconv.Itoa(set.Dim)
-	queries := min(set.Queries, profileQueries)
-	for _, run := range []struct {
-		name, collect string
-		args          []string
-	}{
-		{"build", "n2_build", []string{"build", set.Metric, dim, set.BasePath(), strconv.Itoa(set.N),
-			strconv.Itoa(m), strconv.Itoa(efConstruction), index}},
-		{"search", "n2_search", []string{"search", index, dim, set.QueriesPath(), strconv.Itoa(queries),
-			strconv.Itoa(k), strconv.Itoa(ef)}},
-	} {
-		file := filepath.Join(dir, run.name+".callgrind")
-		fmt.Fprintf(os.Stderr, "profiling %s\n", run.name)
-		args := append([]string{"--tool=callgrind", "--quiet", "--dump-instr=yes", "--toggle-collect=" + run.collect,
-			"--callgrind-out-file=" + file, program}, run.args...)
-		if text, err := exec.CommandContext(ctx, "valgrind", args...).CombinedOutput(); err != nil {
-			return fmt.Errorf("valgrind: %w\n%s", err, text)
-		}
-		text, err := exec.CommandContext(ctx, "callgrind_annotate", "--threshold=99", "--auto=no", "--tree=none", file).Output()
-		if err != nil {
-			return fmt.Errorf("callgrind_annotate: %w", err)
-		}
-		fmt.Fprintf(out, "%s: %s\n%s\n", run.name, file, heaviest(string(text)))
+	build := func(threads string) []string {
+		return []string{program, "build", set.Metric, dim, set.BasePath(), strconv.Itoa(set.N),
+			strconv.Itoa(m), strconv.Itoa(efConstruction), threads, index}
+	}
+	if set.N <= profileN {
+		err = count(ctx, "build", build("1"), dir, out)
+	} else {
+		err = run(ctx, build("0")) // on all cores
+	}
+	if err != nil {
+		return err
+	}
+	return count(ctx, "search", []string{program, "search", index, dim, set.QueriesPath(),
+		strconv.Itoa(min(set.Queries, profileQueries)), strconv.Itoa(k), fmt.Sprint(recall)}, dir, out)
+}
+
+// count runs a command under callgrind, which counts within n2_build or n2_search alone.
+func count(ctx context.Context, name string, command []string, dir string, out io.Writer) error {
+	file := filepath.Join(dir, name+".callgrind")
+	fmt.Fprintf(os.Stderr, "profiling %s\n", name)
+	if err := run(ctx, append([]string{"valgrind", "--tool=callgrind", "--quiet", "--dump-instr=yes",
+		"--toggle-collect=n2_" + name, "--callgrind-out-file=" + file}, command...)); err != nil {
+		return err
+	}
+	text, err := exec.CommandContext(ctx, "callgrind_annotate", "--threshold=99", "--auto=no", "--tree=none", file).Output()
+	if err != nil {
+		return fmt.Errorf("callgrind_annotate: %w", err)
+	}
+	files, functions := heaviest(string(text))
+	fmt.Fprintf(out, "%s: %s\nby file:\n%s\nby function:\n%s\n", name, file, files, functions)
+	return nil
+}
+
+func run(ctx context.Context, command []string) error {
+	if text, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", filepath.Base(command[0]), err, text)
 	}
 	return nil
 }
@@ -92,11 +107,8 @@ func compileProfile(ctx context.Context, program string) error {
 	if err != nil {
 		return err
 	}
-	args := append([]string{"-std=c11", "-O3", "-g", "-DNDEBUG", "-pthread", "-I" + core, "-o", program, source}, files...)
-	if text, err := exec.CommandContext(ctx, "cc", append(args, "-lm")...).CombinedOutput(); err != nil {
-		return fmt.Errorf("cc: %w\n%s", err, text)
-	}
-	return nil
+	args := append([]string{"cc", "-std=c11", "-O3", "-g", "-DNDEBUG", "-pthread", "-I" + core, "-o", program, source}, files...)
+	return run(ctx, append(args, "-lm"))
 }
 
 // coreDir finds csrc/ as the go command does.
@@ -109,10 +121,11 @@ func coreDir(ctx context.Context) (string, error) {
 	return strings.TrimSpace(string(dir)), nil
 }
 
-// heaviest sums up callgrind_annotate's listing by function, where lines of a function that come
-// from other files by inlining stand apart, and returns the ten that weigh most.
-func heaviest(listing string) string {
-	shares := map[string]float64{}
+// heaviest sums up callgrind_annotate's listing by file, where what is inlined counts for the file
+// that it is written in, and by function, where it counts for the function that it is compiled into;
+// and returns the ten of each that weigh most.
+func heaviest(listing string) (files, functions string) {
+	ofFile, ofFunction := map[string]float64{}, map[string]float64{}
 	for line := range strings.Lines(listing) {
 		count, place, ok := strings.Cut(line, "%)  ")
 		_, percent, _ := strings.Cut(count, "(")
@@ -121,10 +134,18 @@ func heaviest(listing string) string {
 			continue
 		}
 		place, _, _ = strings.Cut(place, " [")
-		if _, function, ok := strings.Cut(filepath.Base(strings.TrimSpace(place)), ":"); ok {
-			shares[function] += share
+		if file, function, ok := strings.Cut(filepath.Base(strings.TrimSpace(place)), ":"); ok {
+			if strings.HasPrefix(file, "kernels") || strings.HasSuffix(file, "intrin.h") {
+				file = "kernels" // of one instruction set, with the compiler's intrinsics
+			}
+			ofFile[file] += share
+			ofFunction[function] += share
 		}
 	}
+	return ten(ofFile), ten(ofFunction)
+}
+
+func ten(shares map[string]float64) string {
 	names := slices.SortedFunc(maps.Keys(shares), func(a, b string) int {
 		return cmp.Or(cmp.Compare(shares[b], shares[a]), strings.Compare(a, b))
 	})

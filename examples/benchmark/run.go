@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,8 +39,8 @@ type runCommand struct {
 	SearchLimit    time.Duration `help:"Time after which any other request is." default:"10m"`
 	Scratch        string        `help:"Folder for indexes; default: the system's for temporary files."`
 	Log            string        `help:"File for what the peers print." placeholder:"FILE"`
-	Profile        string        `help:"Measure nothing; write callgrind profiles of N2's build and search at one point to this folder." placeholder:"FOLDER"`
-	Ef             int           `help:"The point that --profile looks at." default:"80"`
+	Profile        string        `help:"Measure nothing; write callgrind profiles of N2's build (of up to 20,000 vectors, which is the default of --n) and search to this folder." placeholder:"FOLDER"`
+	Recall         float32       `help:"The recall that the searches of --profile ask for." default:"0.95"`
 }
 
 func (c *runCommand) Run(ctx context.Context) (err error) {
@@ -72,7 +73,7 @@ func (c *runCommand) Run(ctx context.Context) (err error) {
 		return err
 	}
 	if c.Profile != "" {
-		return profile(ctx, set, 16, 200, c.K[0], c.Ef, c.Profile, os.Stdout)
+		return profile(ctx, set, cmp.Or(c.M, 16), cmp.Or(c.EfConstruction, 150), c.K[0], c.Recall, c.Profile, os.Stdout)
 	}
 	peers = fit(peers, set.Metric)
 	if len(peers) == 0 {
@@ -156,6 +157,9 @@ func (c *runCommand) check() error {
 	}
 	if c.M < 0 || c.EfConstruction < 0 {
 		return errors.New("--m and --ef-construction must not be negative")
+	}
+	if c.Recall <= 0 || c.Recall > 1 {
+		return errors.New("--recall must be above 0 and at most 1")
 	}
 	if len(c.K) == 0 || c.N < 0 || c.Budget <= 0 || c.BuildLimit <= 0 || c.SearchLimit <= 0 {
 		return errors.New("--k must not be empty, --n not negative, and times must be above 0")

@@ -1,9 +1,9 @@
 /* profile.c - the program that `benchmark run --profile` runs under callgrind: it builds an index,
- *             or loads one and searches it, in one thread.
+ *             or loads one and searches it.
  * SPDX-License-Identifier: Apache-2.0
  *
- *     profile build METRIC DIM VECTORS N M EF_CONSTRUCTION INDEX
- *     profile search INDEX DIM QUERIES N K EF
+ *     profile build METRIC DIM VECTORS N M EF_CONSTRUCTION THREADS INDEX
+ *     profile search INDEX DIM QUERIES N K RECALL
  *
  * VECTORS and QUERIES are files of float32, row by row. Only what is between n2_build_begin and
  * n2_build_end, or within n2_search, is of interest: callgrind is told so by its --toggle-collect.
@@ -70,11 +70,11 @@ static void build(char **argv)
     float *const vectors = rows(argv[4], n, dim);
     check("add", n2_add(index, vectors, n, NULL));
     free(vectors);
-    struct n2_build_options one;
-    n2_build_options_init(&one);
-    one.threads = 1;
-    check("build", n2_build(index, &one));
-    check("save", n2_save(index, argv[8]));
+    struct n2_build_options by_threads;
+    n2_build_options_init(&by_threads);
+    by_threads.threads = (int32_t)number(argv[8]);
+    check("build", n2_build(index, &by_threads));
+    check("save", n2_save(index, argv[9]));
     n2_free(index);
 }
 
@@ -90,7 +90,7 @@ static void search(char **argv)
     }
     struct n2_search_options options;
     n2_search_options_init(&options);
-    options.ef = number(argv[7]);
+    options.recall = strtof(argv[7], NULL);
     for (size_t i = 0; i < n; i++) {
         size_t count;
         check("search", n2_search(index, queries + i * dim, k, &options, found, &count));
@@ -102,7 +102,7 @@ static void search(char **argv)
 
 int main(int argc, char **argv)
 {
-    if (argc == 9 && strcmp(argv[1], "build") == 0) {
+    if (argc == 10 && strcmp(argv[1], "build") == 0) {
         build(argv);
     } else if (argc == 8 && strcmp(argv[1], "search") == 0) {
         search(argv);
