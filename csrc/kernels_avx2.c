@@ -240,37 +240,41 @@ AVX2 static void code_rows(const uint8_t *code, const uint8_t *codes, size_t byt
     rows_by_length(true, code, codes, bytes, nodes, n, out);
 }
 
-/* 0x40 in each of 32 bytes whose bit is set. */
-AVX2_INLINE __m256i fifths_of(uint32_t bits)
+/* sum + the squared differences of 32 lanes: `four` holds four bits of each number, and the fifth
+ * is bit place[i] of byte from[i] of `bits`. Lane i is in use where in_use[i] is 0x40. */
+AVX2_INLINE __m256i short_step(__m256i sum, const uint8_t *lanes, __m256i four, __m256i bits,
+                               const uint8_t *from, __m256i place, const uint8_t *in_use)
 {
-    const __m256i from =
-        _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
-    const __m256i places = _mm256_set1_epi64x((int64_t)0x8040201008040201);
-    __m256i each = _mm256_shuffle_epi8(_mm256_set1_epi32((int32_t)bits), from);
-    __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(each, places), places);
-    return _mm256_and_si256(set, _mm256_set1_epi8(0x40));
+    __m256i fifth = _mm256_and_si256(_mm256_shuffle_epi8(bits, load(from)), place);
+    fifth = _mm256_and_si256(_mm256_cmpeq_epi8(fifth, place), load(in_use));
+    return code_step(true, sum, load(lanes), _mm256_or_si256(four, fifth));
 }
 
-/* sum + the squared differences of 32 lanes, of whose numbers `four` holds four bits. */
-AVX2_INLINE __m256i short_step(__m256i sum, __m256i lanes, __m256i four, uint32_t fifths)
-{
-    return code_step(true, sum, lanes, _mm256_or_si256(four, fifths_of(fifths)));
-}
-
-/* sum + the squared differences of a unit. */
+/* sum + the squared differences of a unit. Its last 16 bytes hold the fifth bits: those of the
+ * lower half from bit 0 of byte 3 on, those of the upper half from bit 3 of byte 9 on. */
 AVX2_INLINE __m256i unit_step(__m256i sum, const uint8_t *lanes, const uint8_t *unit)
 {
-    static const uint8_t in_use[N2_CODE_UNIT] = {[0 ... N2_SHORT_HALF - 1] = 0x3c};
-    uint64_t low = n2_code_fifth(unit, false), high = n2_code_fifth(unit, true);
-    __m256i m0 = load(in_use), m1 = load(in_use + 32), x0 = load(unit), x1 = load(unit + 32);
-    sum =
-        short_step(sum, load(lanes), _mm256_and_si256(_mm256_slli_epi16(x0, 2), m0), (uint32_t)low);
-    sum = short_step(sum, load(lanes + 32), _mm256_and_si256(_mm256_slli_epi16(x1, 2), m1),
-                     (uint32_t)(low >> 32));
-    sum = short_step(sum, load(lanes + 64), _mm256_and_si256(_mm256_srli_epi16(x0, 2), m0),
-                     (uint32_t)high);
-    return short_step(sum, load(lanes + 96), _mm256_and_si256(_mm256_srli_epi16(x1, 2), m1),
-                      (uint32_t)(high >> 32));
+#define EIGHT(x) x, x, x, x, x, x, x, x
+    static const uint8_t four_in_use[N2_CODE_UNIT] = {[0 ... N2_SHORT_HALF - 1] = 0x3c};
+    static const uint8_t fifth_in_use[N2_CODE_UNIT] = {[0 ... N2_SHORT_HALF - 1] = 0x40};
+    static const uint8_t low_from[N2_CODE_UNIT] = {EIGHT(3), EIGHT(4), EIGHT(5), EIGHT(6),
+                                                   EIGHT(7), EIGHT(8), EIGHT(9)};
+    static const uint8_t high_from[N2_CODE_UNIT] = {
+        9, 9, 9, 9, 9, EIGHT(10), EIGHT(11), EIGHT(12), EIGHT(13), EIGHT(14), EIGHT(15)};
+#undef EIGHT
+    const __m256i low_place = _mm256_set1_epi64x((int64_t)0x8040201008040201);
+    const __m256i high_place = _mm256_set1_epi64x(0x0402018040201008);
+    const __m256i bits = _mm256_broadcastsi128_si256(
+        _mm_loadu_si128((const __m128i *)(const void *)(unit + N2_CODE_UNIT - 16)));
+    for (size_t i = 0; i < N2_CODE_UNIT; i += 32) {
+        __m256i both = load(unit + i), used = load(four_in_use + i);
+        sum = short_step(sum, lanes + i, _mm256_and_si256(_mm256_slli_epi16(both, 2), used), bits,
+                         low_from + i, low_place, fifth_in_use + i);
+        sum = short_step(sum, lanes + N2_CODE_UNIT + i,
+                         _mm256_and_si256(_mm256_srli_epi16(both, 2), used), bits, high_from + i,
+                         high_place, fifth_in_use + i);
+    }
+    return sum;
 }
 
 AVX2 static void short_code_rows(const uint8_t *lanes, const uint8_t *codes, size_t bytes,
