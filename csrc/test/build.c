@@ -111,13 +111,12 @@ static void test_several_builds(void)
 static void test_isas(void)
 {
     uint64_t rng = test_seed;
-    const char *isas[] = {"scalar", "avx2", "avx512", "neon"};
     for (size_t m = 0; m < 3; m++) {
         struct plan plan = {
             .options = options_of(metrics[m]), .n = test_scale(1500, 150), .dim = 37, .builds = 2};
         float *vectors = data_make(&rng, plan.n, plan.dim, DATA_NORMAL, 0);
         struct bytes first = carry_out(&plan, vectors, 2, 0);
-        for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
+        for (size_t i = 0; i < N_ISAS; i++) {
             if (n2_set_isa(isas[i]))
                 continue;
             struct bytes bytes = carry_out(&plan, vectors, 2, 0);

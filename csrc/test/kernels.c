@@ -18,8 +18,6 @@
 #define MAX_DIM 1100
 #define MAX_ROWS 21
 
-static const char *const isas[] = {"scalar", "avx2", "avx512", "neon"};
-
 /* `n` floats of which the last ends before a page that cannot be read. */
 struct guarded {
     float *end;
@@ -86,7 +84,7 @@ static void compare(const struct setup *s)
                    "scalar, l2 %d, dim %zu: %.9g instead of %.9g, bound %g", l2, s->dim,
                    (double)want[i], right, bound);
         }
-        for (size_t k = 1; k < sizeof isas / sizeof *isas; k++) {
+        for (size_t k = 1; k < N_ISAS; k++) {
             const struct n2_kernels *kernels = n2_kernels_named(isas[k]);
             if (!kernels)
                 continue;
@@ -159,7 +157,7 @@ static void test_gather(void)
             for (size_t i = 0; i < n; i++)
                 s.nodes[i] = (uint32_t)rng_below(&rng, 50);
             compare(&s);
-            for (size_t k = 0; k < sizeof isas / sizeof *isas; k++) {
+            for (size_t k = 0; k < N_ISAS; k++) {
                 const struct n2_kernels *kernels = n2_kernels_named(isas[k]);
                 float together[MAX_ROWS], alone;
                 if (!kernels)
@@ -183,7 +181,7 @@ static void test_symmetry(void)
     uint64_t rng = test_seed;
     for (size_t dim = 1; dim <= 200; dim++) {
         float *rows = data_make(&rng, 2, dim, DATA_NORMAL, 0);
-        for (size_t k = 0; k < sizeof isas / sizeof *isas; k++) {
+        for (size_t k = 0; k < N_ISAS; k++) {
             const struct n2_kernels *kernels = n2_kernels_named(isas[k]);
             const uint32_t nodes[2] = {0, 1};
             float from0[2], from1[2];
@@ -209,7 +207,7 @@ static void test_not_finite(void)
         for (size_t b = 0; b < sizeof bad / sizeof *bad; b++) {
             rows[dim + dim / 2] = bad[b];
             uint32_t node = 1;
-            for (size_t k = 0; k < sizeof isas / sizeof *isas; k++) {
+            for (size_t k = 0; k < N_ISAS; k++) {
                 const struct n2_kernels *kernels = n2_kernels_named(isas[k]);
                 float out = 0;
                 if (!kernels)
@@ -231,7 +229,7 @@ static void test_choice(void)
     CHECK(n2_kernels_named("scalar") != NULL);
     CHECK(n2_kernels_named("") == NULL);
     CHECK(n2_kernels_named("avx3") == NULL);
-    for (size_t k = 0; k < sizeof isas / sizeof *isas; k++) {
+    for (size_t k = 0; k < N_ISAS; k++) {
         bool there = n2_kernels_named(isas[k]) != NULL;
         CHECK_STATUS(there ? 0 : N2_ERR_OPTION, n2_set_isa(isas[k]));
         if (there)
@@ -323,7 +321,7 @@ static void compare_short_codes(const uint8_t *numbers, uint8_t *lanes, const ui
 {
     const size_t n_axes = bytes / N2_CODE_UNIT * N2_SHORT_AXES;
     n2_code_spread(numbers, n_axes, lanes);
-    for (size_t k = 0; k < sizeof isas / sizeof *isas; k++) {
+    for (size_t k = 0; k < N_ISAS; k++) {
         const struct n2_kernels *kernels = n2_kernels_named(isas[k]);
         uint32_t out[MAX_ROWS + 1] = {0};
         if (!kernels)
@@ -353,7 +351,7 @@ static void compare_codes(const uint8_t *code, const int8_t *weights, const uint
                           size_t bytes, const uint32_t *nodes, size_t n)
 {
     const uint32_t mark = 0xabad1dea;
-    for (size_t k = 0; k < sizeof isas / sizeof *isas; k++) {
+    for (size_t k = 0; k < N_ISAS; k++) {
         const struct n2_kernels *kernels = n2_kernels_named(isas[k]);
         uint32_t out[MAX_ROWS + 8];
         int32_t sums[MAX_ROWS + 8];
@@ -466,7 +464,7 @@ static void test_quantise(void)
             double right = !(y > -limit) ? (double)-limit : y > limit ? (double)limit : (double)y;
             CHECKF(fabs((double)want[i] - right) <= 0.5, "%g became %d", (double)y, want[i]);
         }
-        for (size_t k = 0; k < sizeof isas / sizeof *isas; k++) {
+        for (size_t k = 0; k < N_ISAS; k++) {
             const struct n2_kernels *kernels = n2_kernels_named(isas[k]);
             if (!kernels)
                 continue;
@@ -493,7 +491,7 @@ static void test_project(void)
                 x[i] = n == 1 ? INT16_MAX : (int16_t)rng_next(&rng);
             for (size_t i = 0; i < n * width; i++)
                 rows[i] = n == 1 ? INT8_MAX : (int8_t)rng_next(&rng);
-            for (size_t k = 0; k < sizeof isas / sizeof *isas; k++) {
+            for (size_t k = 0; k < N_ISAS; k++) {
                 const struct n2_kernels *kernels = n2_kernels_named(isas[k]);
                 int32_t out[MOST + 1] = {0};
                 out[n] = 1234;
@@ -535,7 +533,7 @@ static void test_residual(void)
                 want.signs[i / 8] |= (uint8_t)((b[i] > a[i]) << i % 8);
             }
             want.squares = (uint32_t)code_distance(a, b, bytes);
-            for (size_t k = 0; k < sizeof isas / sizeof *isas; k++) {
+            for (size_t k = 0; k < N_ISAS; k++) {
                 const struct n2_kernels *kernels = n2_kernels_named(isas[k]);
                 if (!kernels)
                     continue;
@@ -594,7 +592,7 @@ static void test_sketch(void)
                 want |= (uint32_t)(estimate < limit) << j;
             }
             CHECK(kind == 3 ? want == 0 : true);
-            for (size_t k = 0; k < sizeof isas / sizeof *isas; k++) {
+            for (size_t k = 0; k < N_ISAS; k++) {
                 const struct n2_kernels *kernels = n2_kernels_named(isas[k]);
                 if (!kernels)
                     continue;

@@ -99,7 +99,6 @@ static n2_packed_distances_fn *kernel_of(const struct n2_kernels *kernels, int s
 static void test_kernels(void)
 {
     enum { ROWS = 5, MOST = 1100 };
-    static const char *const isas[] = {"scalar", "avx2", "avx512", "neon"};
     uint64_t rng = test_seed;
     const struct n2_kernels *scalar = n2_kernels_named("scalar");
     const uint32_t nodes[ROWS] = {4, 2, 0, 3, 1};
@@ -117,7 +116,7 @@ static void test_kernels(void)
             for (int l2 = 0; l2 < 2; l2++) {
                 float want[ROWS], got[ROWS + 1];
                 (l2 ? scalar->l2 : scalar->dot)(query, unpacked, dim, nodes, ROWS, dim, want);
-                for (size_t k = 0; k < sizeof isas / sizeof *isas; k++) {
+                for (size_t k = 0; k < N_ISAS; k++) {
                     const struct n2_kernels *kernels = n2_kernels_named(isas[k]);
                     if (!kernels)
                         continue;

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+const char *const isas[N_ISAS] = {"scalar", "avx2", "avx512", "neon"};
+
 static char temp_folder[256];
 static pid_t temp_owner;
 

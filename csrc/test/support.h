@@ -9,6 +9,10 @@
 
 #include "test.h"
 
+/* The names of all instruction sets, of which a processor has some; the first is the reference. */
+#define N_ISAS 4
+extern const char *const isas[N_ISAS];
+
 /* Random numbers, by SplitMix64: `state` is a seed and moves on. */
 uint64_t rng_next(uint64_t *state);
 uint64_t rng_below(uint64_t *state, uint64_t n); /* 0..n-1; n is not 0 */

@@ -158,7 +158,6 @@ static void test_held(void)
 static void test_kernels(void)
 {
     enum { ROWS = 7, MOST = 1100 };
-    static const char *const isas[] = {"scalar", "avx2", "avx512", "neon"};
     const uint32_t nodes[ROWS] = {6, 2, 0, 3, 1, 5, 4};
     uint64_t rng = test_seed;
     for (size_t dim = 1; dim <= MOST; dim += dim < 300 ? 1 : 37) {
@@ -169,7 +168,7 @@ static void test_kernels(void)
         for (size_t i = 0; i < dim && dim % 5; i++)
             query[i] = (uint8_t)rng_next(&rng);
         for (size_t n = 1; n <= ROWS; n++) {
-            for (size_t k = 0; k < sizeof isas / sizeof *isas; k++) {
+            for (size_t k = 0; k < N_ISAS; k++) {
                 const struct n2_kernels *kernels = n2_kernels_named(isas[k]);
                 uint32_t got[ROWS + 1] = {0};
                 got[n] = 12345;
