@@ -11,6 +11,11 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__aarch64__)
+#include <sys/sysctl.h>
+#endif
 
 static struct n2_cpu cpu;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -23,6 +28,23 @@ static bool has_f16c(void) /* not every compiler's __builtin_cpu_supports knows 
 }
 #endif
 
+#if defined(__aarch64__) && defined(__linux__)
+#if !defined(HWCAP_ASIMDDP) /* in headers since 2017 */
+#define HWCAP_ASIMDDP (1UL << 20)
+#endif
+static bool has_dotprod(void)
+{
+    return getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
+}
+#elif defined(__aarch64__)
+static bool has_dotprod(void)
+{
+    int has = 0;
+    size_t size = sizeof(has);
+    return !sysctlbyname("hw.optional.arm.FEAT_DotProd", &has, &size, NULL, 0) && has;
+}
+#endif
+
 static void detect(void)
 {
 #if defined(__x86_64__)
@@ -32,6 +54,8 @@ static void detect(void)
     cpu.avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
                  __builtin_cpu_supports("avx512vnni");
+#elif defined(__aarch64__)
+    cpu.dotprod = has_dotprod();
 #endif
 }
 

@@ -8,6 +8,7 @@
 
 struct n2_cpu {
     bool sse42, avx2, avx512; /* avx2: with F16C. The operating system saves the registers too */
+    bool dotprod;             /* of arm64: FEAT_DotProd */
 };
 
 /* Detected at the first call. */

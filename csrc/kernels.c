@@ -21,13 +21,15 @@ const struct n2_kernels *n2_kernels_named(const char *name)
 #elif defined(__aarch64__)
     if (!strcmp(name, "neon"))
         return &n2_kernels_neon;
+    if (!strcmp(name, "neon_dotprod") && n2_cpu()->dotprod && n2_kernels_neon_dotprod.name)
+        return &n2_kernels_neon_dotprod;
 #endif
     return NULL;
 }
 
 static const struct n2_kernels *best(void)
 {
-    static const char *const by_speed[] = {"avx512", "avx2", "neon"};
+    static const char *const by_speed[] = {"avx512", "avx2", "neon_dotprod", "neon"};
     const char *asked = getenv("N2_ISA");
     const struct n2_kernels *found = asked ? n2_kernels_named(asked) : NULL;
     for (size_t i = 0; !found && i < sizeof(by_speed) / sizeof(*by_speed); i++)

@@ -153,6 +153,8 @@ extern const struct n2_kernels n2_kernels_scalar; /* the reference, on every pro
 extern const struct n2_kernels n2_kernels_avx2;   /* x86-64 with AVX2 */
 extern const struct n2_kernels n2_kernels_avx512; /* x86-64 with AVX-512 F, BW, DQ, VL and VNNI */
 extern const struct n2_kernels n2_kernels_neon;   /* arm64 */
+/* arm64 with FEAT_DotProd; its name is NULL if the compiler does not know that. */
+extern const struct n2_kernels n2_kernels_neon_dotprod;
 
 /* The table of that name, or NULL where this processor cannot run it. */
 const struct n2_kernels *n2_kernels_named(const char *name);

@@ -678,10 +678,10 @@ N2_API void n2_free(struct n2_index *index);
  * --------------------------------------------------------------------------------------------- */
 
 /* The kernels are chosen once, at their first use, by what the processor can do: "avx512" (with
- * VNNI), "avx2", "neon" or "scalar". The environment variable N2_ISA, if it names one that the
- * processor has, lowers the choice; n2_set_isa does so at any later time, for the whole process
- * (NULL: choose afresh). All give the same results, bit for bit. Returns 0, or N2_ERR_OPTION if
- * this processor lacks it. */
+ * VNNI), "avx2", "neon_dotprod", "neon" or "scalar". The environment variable N2_ISA, if it names
+ * one that the processor has, lowers the choice; n2_set_isa does so at any later time, for the
+ * whole process (NULL: choose afresh). All give the same results, bit for bit. Returns 0, or
+ * N2_ERR_OPTION if this processor lacks it. */
 N2_API int n2_set_isa(const char *name);
 N2_API const char *n2_isa(void);
 

@@ -53,7 +53,7 @@ type Stats struct {
 	MappedBytes  uint64 // of all but ScratchBytes, what is mapped from the file
 
 	Threads int    // of the last build; 0 before the first
-	Kernel  string // instruction set in use: "avx512", "avx2", "neon" or "scalar"
+	Kernel  string // instruction set in use: "avx512", "avx2", "neon_dotprod", "neon" or "scalar"
 }
 
 // Stats returns them in constant time; those of a closed index are zero.

@@ -23,10 +23,11 @@ write scalar env N2_ISA=scalar build/gcc/test-bytes
 write clang build/clang/test-bytes
 write threads build/threads/test-bytes
 write arm64 qemu-aarch64 build/arm64/test-bytes
+write arm64-neon qemu-aarch64 -cpu cortex-a57 build/arm64/test-bytes
 write arm64-scalar env N2_ISA=scalar qemu-aarch64 build/arm64/test-bytes
 
 passed=0 failed=0
-for name in scalar clang threads arm64 arm64-scalar; do
+for name in scalar clang threads arm64 arm64-neon arm64-scalar; do
     if diff -rq "$folder/gcc" "$folder/$name"; then
         passed=$((passed + 1))
     else

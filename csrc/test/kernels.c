@@ -222,10 +222,13 @@ static void test_not_finite(void)
 
 static void test_choice(void)
 {
-    const char *asked = getenv("N2_ISA");
+    const char *asked = getenv("N2_ISA"), *expected = getenv("N2_TEST_ISA");
     if (asked && n2_kernels_named(asked))
         CHECK(!strcmp(n2_isa(), asked));
     const char *best = n2_isa();
+    printf("by default: %s\n", best);
+    if (expected)
+        CHECKF(!strcmp(best, expected), "%s by default, not %s", best, expected);
     CHECK(n2_kernels_named("scalar") != NULL);
     CHECK(n2_kernels_named("") == NULL);
     CHECK(n2_kernels_named("avx3") == NULL);

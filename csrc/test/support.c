@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *const isas[N_ISAS] = {"scalar", "avx2", "avx512", "neon"};
+const char *const isas[N_ISAS] = {"scalar", "avx2", "avx512", "neon", "neon_dotprod"};
 
 static char temp_folder[256];
 static pid_t temp_owner;

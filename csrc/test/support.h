@@ -10,7 +10,7 @@
 #include "test.h"
 
 /* The names of all instruction sets, of which a processor has some; the first is the reference. */
-#define N_ISAS 4
+#define N_ISAS 5
 extern const char *const isas[N_ISAS];
 
 /* Random numbers, by SplitMix64: `state` is a seed and moves on. */

@@ -6,7 +6,8 @@
  * or returns where REQUIRE was used. Checks may be made by any thread.
  *
  * Environment: N2_TEST_SEED (decimal) replaces the seed that all cases start from; N2_TEST_SCALE
- * (percent, default 100) shrinks the sizes that cases pass through test_scale().
+ * (percent, default 100) shrinks the sizes that cases pass through test_scale(); N2_TEST_ISA names
+ * the instruction set that the test of the kernels is to find chosen.
  */
 #ifndef N2_TEST_H
 #define N2_TEST_H

@@ -71,7 +71,9 @@ $(eval $(call runs,faults,100,faults))
 $(eval $(call runs,tsan,100,threads,$(TSAN)))
 $(eval $(call runs,tsan,30,steps build search stream keys grow late,$(TSAN)))
 $(eval $(call runs,threads,2,api calls kernels search graph build steps file keys rot alloc,$(VALGRIND),-valgrind))
-$(eval $(call runs,arm64,5,kernels pack widen axes space sketch api search build steps file,$(QEMU)))
+$(eval $(call runs,arm64,5,kernels pack widen axes space sketch api search build steps file,\
+	env N2_TEST_ISA=neon_dotprod $(QEMU) -cpu max))
+$(eval $(call runs,arm64,5,kernels build,env N2_TEST_ISA=neon $(QEMU) -cpu cortex-a57,-neon))
 
 # Saved files and search results of several builds are the same, byte for byte.
 .PHONY: run-bytes
