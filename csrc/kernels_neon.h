@@ -4,8 +4,10 @@
  * A template: a file that includes it gets the table NEON_TABLE, whose name is NEON_NAME. Before
  * that it defines what depends on the instructions that a processor has for products of bytes:
  *
- *   add_squares(sum, d)        sum + the squares of 16 bytes; which of them go to which lane is
- * free add_products(sum, a, b)    sum + the products of 16 bytes of -N2_CODE_MAX..N2_CODE_MAX
+ *   add_squares(sum, d)        sum + the squares of 16 bytes, in any lanes
+ *
+ *   add_products(sum, a, b)    sum + the products of 16 bytes of -N2_CODE_MAX..N2_CODE_MAX
+ *
  *   project                    as in kernels.h
  */
 #ifndef N2_KERNELS_NEON_H
