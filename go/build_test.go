@@ -28,17 +28,35 @@ func clustered(seed uint64, n, dim int) []float32 {
 	return vs
 }
 
-// The number of threads does not show in the file.
+// The number of threads does not show in the file: with codes of few directions, short ones, long
+// ones beside sketches, those of fewer directions than dimensions, and none.
 func TestSameFileForAnyNumberOfThreads(t *testing.T) {
-	const n, dim = 3000, 16
-	vs := clustered(1, n, dim)
-	for _, o := range []n2.Options{
-		{Metric: n2.Angular},
-		{Metric: n2.L2, Merging: n2.MergeLevel0},
-		{Metric: n2.Dot, Selection: n2.HeuristicKeepPruned, Seed: 7},
-		{Metric: n2.L2, Selection: n2.Naive, M: 4},
+	const n = 2000
+	for _, c := range []struct {
+		n2.Options
+		dim, axes int
+		falls     bool // the spectrum
+		sketched  bool
+	}{
+		{Options: n2.Options{Metric: n2.L2, Merging: n2.MergeLevel0}, dim: 16},
+		{Options: n2.Options{Metric: n2.L2, Selection: n2.Naive, M: 4}, dim: 24, axes: 24},
+		{Options: n2.Options{Metric: n2.Angular}, dim: 80, axes: 80},
+		{Options: n2.Options{Metric: n2.Dot, Selection: n2.HeuristicKeepPruned, Seed: 7}, dim: 80, axes: 80, sketched: true},
+		{Options: n2.Options{Metric: n2.L2}, dim: 110, axes: 110, sketched: true},
+		{Options: n2.Options{Metric: n2.L2, Sketch: n2.SketchOn}, dim: 150, axes: 64, falls: true, sketched: true},
+		{Options: n2.Options{Metric: n2.Dot, Store: n2.StoreSQ8}, dim: 150, axes: 64, falls: true},
 	} {
-		t.Run(fmt.Sprintf("%v,%v,%v", o.Metric, o.Selection, o.Merging), func(t *testing.T) {
+		o, dim := c.Options, c.dim
+		t.Run(fmt.Sprintf("%v,%v,%v,%d", o.Metric, o.Selection, o.Merging, dim), func(t *testing.T) {
+			vs := clustered(1, n, dim)
+			if c.axes > 0 { // clusters that far apart have no codes
+				vs = gauss(1, n, dim)
+			}
+			for i := range vs {
+				if c.falls {
+					vs[i] /= 1 + float32(i%dim)/4
+				}
+			}
 			var want []byte
 			for _, threads := range []int{1, 2, 3, 7, 16} {
 				x := newIndex(t, dim, &o, vs[:n/2*dim])
@@ -50,6 +68,10 @@ func TestSameFileForAnyNumberOfThreads(t *testing.T) {
 				if want == nil {
 					want = got
 					must(t, x.Verify(t.Context()))
+					s := x.Stats()
+					if s.CodeAxes != c.axes || s.SketchBytes > 0 != c.sketched {
+						t.Errorf("%d axes, %d bytes of sketches", s.CodeAxes, s.SketchBytes)
+					}
 				}
 				if !bytes.Equal(got, want) {
 					t.Errorf("%d threads make another file than one", threads)

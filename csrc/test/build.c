@@ -3,6 +3,9 @@
  */
 #include "support.h"
 
+#include "../code.h"
+#include "../pack.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,9 +22,9 @@ struct plan {
 };
 
 /* Saved bytes of the plan, built on that many threads. With `reload`, the index is saved and loaded
- * before each build: 1 mapped, 2 read. */
+ * before each build: 1 mapped, 2 read. Sets *stats, unless it is NULL. */
 static struct bytes carry_out(const struct plan *plan, const float *vectors, int threads,
-                              int reload)
+                              int reload, struct n2_stats *stats)
 {
     struct bytes none = {NULL, 0};
     struct n2_index *index = index_make(&plan->options, plan->dim, vectors, 0, -1);
@@ -45,6 +48,10 @@ static struct bytes carry_out(const struct plan *plan, const float *vectors, int
         CHECK_STATUS(0, build_on(index, threads));
     }
     CHECK_SOUND(index);
+    if (stats) {
+        stats->size = sizeof *stats;
+        CHECK_STATUS(0, n2_get_stats(index, stats));
+    }
     struct bytes bytes = index_bytes(index);
     n2_free(index);
     return bytes;
@@ -53,12 +60,12 @@ static struct bytes carry_out(const struct plan *plan, const float *vectors, int
 static void check_plan(const struct plan *plan, uint64_t *rng)
 {
     float *vectors = data_make(rng, plan->n, plan->dim, plan->kind, plan->duplicates);
-    struct bytes first = carry_out(plan, vectors, 1, 0);
+    struct bytes first = carry_out(plan, vectors, 1, 0, NULL);
     for (size_t t = 0; t < N_TEAMS; t++) {
         for (int reload = 0; reload < 3; reload++) {
             if (reload && (plan->builds == 1 || t % 2 == 0))
                 continue; /* two thread counts are enough for those */
-            struct bytes bytes = carry_out(plan, vectors, teams[t], reload);
+            struct bytes bytes = carry_out(plan, vectors, teams[t], reload, NULL);
             CHECKF(bytes_equal(first, bytes), "%s, %d threads, reload %d: other bytes",
                    data_kind_name(plan->kind), teams[t], reload);
             bytes_free(&bytes);
@@ -107,6 +114,65 @@ static void test_several_builds(void)
     }
 }
 
+/* What codes there are of floats: of few directions and of many in a line of the cache each, of all
+ * in two lines, of fewer directions than dimensions. */
+static const struct {
+    size_t dim;
+    bool falls;
+} shapes[] = {{20, false}, {80, false}, {110, false}, {150, true}};
+
+/* Codes are there where they are smaller than vectors, of fewer directions where these fall; and
+ * sketches as n2.h says. */
+static void check_codes(const struct plan *plan, size_t shape, const struct n2_stats *stats)
+{
+    const bool falls = shapes[shape].falls, dot = plan->options.metric == N2_DOT;
+    const bool is_short = shape == 1 && !dot;
+    size_t axes = falls ? 64 : plan->dim, code = n2_code_bytes(axes, is_short);
+    if (code >= n2_pack_bytes(plan->options.store, plan->dim) +
+                    (plan->options.metric != N2_L2) * sizeof(float))
+        axes = 0;
+    const int sketch = plan->options.sketch;
+    bool sketched = axes > 0 && (sketch == N2_SKETCH_ON ||
+                                 (sketch == N2_SKETCH_AUTO && !falls && code > N2_CODE_UNIT));
+    CHECKF(axes == stats->code_axes && (stats->sketch_bytes > 0) == sketched,
+           "metric %d, store %d, sketch %d, dim %zu: %u axes, not %zu, %llu bytes of sketches, %d",
+           plan->options.metric, plan->options.store, sketch, plan->dim, stats->code_axes, axes,
+           (unsigned long long)stats->sketch_bytes, sketched);
+}
+
+/* Without sketches and with, for vectors of each kind of memory, whatever codes there are, by each
+ * metric: all threes of shape and metric with the former or the latter. The first twelve plans meet
+ * each pair; the first two do where a machine is imitated. */
+static void test_codes(void)
+{
+    uint64_t rng = test_seed;
+    const size_t n_plans = test_scale(36, 2), n = 820;
+    for (size_t i = 0; i < n_plans; i++) {
+        size_t shape = i % 4, turn = i / 4 % 3, round = i / 12;
+        struct plan plan = {.options = options_of(metrics[(shape + turn) % 3]),
+                            .kind = DATA_NORMAL,
+                            .n = n,
+                            .dim = shapes[shape].dim,
+                            .builds = 2};
+        plan.options.sketch = 1 + (int32_t)((shape + 2 * turn + round) % 3);
+        plan.options.store = 1 + (int32_t)((turn + round) % 3);
+        plan.options.M = 8;
+        plan.options.ef_construction = 20;
+        float *vectors = shapes[shape].falls ? data_falling(&rng, n, plan.dim)
+                                             : data_make(&rng, n, plan.dim, DATA_NORMAL, 5);
+        struct n2_stats stats = {0};
+        struct bytes first = carry_out(&plan, vectors, 1, 0, &stats);
+        check_codes(&plan, shape, &stats);
+        for (size_t t = 1; t <= test_scale(3, 1); t++) {
+            struct bytes bytes = carry_out(&plan, vectors, teams[t], 0, NULL);
+            CHECKF(bytes_equal(first, bytes), "plan %zu, %d threads: other bytes", i, teams[t]);
+            bytes_free(&bytes);
+        }
+        bytes_free(&first);
+        free(vectors);
+    }
+}
+
 /* Every instruction set gives the same file. */
 static void test_isas(void)
 {
@@ -115,11 +181,11 @@ static void test_isas(void)
         struct plan plan = {
             .options = options_of(metrics[m]), .n = test_scale(1500, 150), .dim = 37, .builds = 2};
         float *vectors = data_make(&rng, plan.n, plan.dim, DATA_NORMAL, 0);
-        struct bytes first = carry_out(&plan, vectors, 2, 0);
+        struct bytes first = carry_out(&plan, vectors, 2, 0, NULL);
         for (size_t i = 0; i < N_ISAS; i++) {
             if (n2_set_isa(isas[i]))
                 continue;
-            struct bytes bytes = carry_out(&plan, vectors, 2, 0);
+            struct bytes bytes = carry_out(&plan, vectors, 2, 0, NULL);
             CHECKF(bytes_equal(first, bytes), "metric %d, %s: other bytes", metrics[m], isas[i]);
             bytes_free(&bytes);
         }
@@ -222,7 +288,9 @@ static void test_merging(void)
 }
 
 static const struct test_case cases[] = {
-    {"threads", test_threads}, {"several_builds", test_several_builds}, {"isas", test_isas},
-    {"adds", test_adds},       {"seed_matters", test_seed_matters},     {"merging", test_merging},
+    {"threads", test_threads}, {"several_builds", test_several_builds},
+    {"codes", test_codes},     {"isas", test_isas},
+    {"adds", test_adds},       {"seed_matters", test_seed_matters},
+    {"merging", test_merging},
 };
 TEST_MAIN(cases)
