@@ -19,6 +19,7 @@
 #define GROUP 8          /* queries that share one reading of the codes */
 #define CLOSE 10         /* neighbours whose distances tell the shrink */
 #define LOW_SHARE 10     /* one in so many of them is nearer than it says */
+#define LOW_SHARE_DOT 1000
 
 /* Queries. A build measures one or two thousand distances for each node, at random; the exact
  * search for ENOUGH queries takes 400, in order: a small part of it, however many nodes there are.
@@ -250,16 +251,20 @@ static void measure(struct tuner *t, struct n2_tuning *tuning)
     }
 }
 
-/* What all but one in LOW_SHARE of the deviations are above. */
+/* What all but one in LOW_SHARE of the deviations are above. Under dot no search learns how far its
+ * own codes deviate (n2_space_learn), and what lies below is lost however far it looks: where
+ * lengths differ much, or queries lie in a knot, one in 10 was too many. Of vectors of an even kind
+ * one in 1,000 costs nothing. */
 static float choose_shrink(const struct tuner *t)
 {
+    const size_t share = t->view.store->metric == N2_DOT ? LOW_SHARE_DOT : LOW_SHARE;
     uint64_t *words = t->candidates; /* no longer needed */
     size_t n = 0;
     for (size_t i = 0; i < t->n; i++)
         for (size_t j = 0; j < t->n_deviations[i]; j++)
             words[n++] = n2_key(t->deviations[i * CLOSE + j]);
     n2_sort(words, words + n, n);
-    return n ? n2_key_distance((uint32_t)words[n / LOW_SHARE]) : 0;
+    return n ? n2_key_distance((uint32_t)words[n / share]) : 0;
 }
 
 bool n2_tune_is_due(const struct n2_index *index, size_t n_new)
