@@ -58,23 +58,22 @@ static inline void check_distances(int metric, const float *vectors, size_t dim,
     }
 }
 
-/* recall@10 of searches for queries[n][dim] with a beam of at most that width. `vectors` are those
- * of the index. */
-static inline double recall(struct n2_index *index, const float *vectors, const float *queries,
-                            size_t n, uint64_t most_ef)
+/* recall@10 of each of the searches for queries[n][dim] by these options. `vectors` are those of
+ * the index. */
+static inline struct sample recalls(struct n2_index *index, const float *vectors,
+                                    const float *queries, size_t n,
+                                    const struct n2_search_options *options)
 {
     struct n2_stats stats = stats_of(index);
     struct n2_neighbor *exact = must_alloc(n * K, sizeof *exact);
     struct n2_neighbor *found = must_alloc(n * K, sizeof *found);
-    size_t *counts = must_alloc(n, sizeof *counts), n_found = 0;
-    struct n2_search_options options;
-    n2_search_options_init(&options);
-    options.ef = walking_ef(index, most_ef);
-    options.threads = 2;
+    size_t *counts = must_alloc(n, sizeof *counts);
+    struct sample sample = {0, 0, 0};
     CHECK_STATUS(0, n2_search_exact(index, queries, n, K, exact, counts));
-    CHECK_STATUS(0, n2_search_batch(index, queries, n, K, &options, found, counts));
+    CHECK_STATUS(0, n2_search_batch(index, queries, n, K, options, found, counts));
     for (size_t i = 0; i < n; i++) {
         struct n2_neighbor last = exact[i * K + K - 1];
+        size_t n_found = 0;
         CHECKF(counts[i] == K, "%zu results", counts[i]);
         CHECK_RESULTS(stats.metric, found + i * K, counts[i], stats.n_vectors);
         check_distances(stats.metric, vectors, stats.dim, queries + i * stats.dim, found + i * K,
@@ -82,11 +81,23 @@ static inline double recall(struct n2_index *index, const float *vectors, const 
         for (size_t j = 0; j < counts[i]; j++)
             n_found += stats.metric == N2_DOT ? found[i * K + j].distance >= last.distance
                                               : found[i * K + j].distance <= last.distance;
+        sample_add(&sample, (double)n_found / K);
     }
     free(exact);
     free(found);
     free(counts);
-    return (double)n_found / (double)(n * K);
+    return sample;
+}
+
+/* Their mean, with a beam of at most that width. */
+static inline double recall(struct n2_index *index, const float *vectors, const float *queries,
+                            size_t n, uint64_t most_ef)
+{
+    struct n2_search_options options;
+    n2_search_options_init(&options);
+    options.ef = walking_ef(index, most_ef);
+    options.threads = 2;
+    return sample_mean(recalls(index, vectors, queries, n, &options));
 }
 
 #endif

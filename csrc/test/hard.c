@@ -73,10 +73,17 @@ static void small(float *vectors, size_t n, size_t dim)
         vectors[i] *= 1e-15f;
 }
 
+/* Half as long as L2 and dot allow. */
 static void large(float *vectors, size_t n, size_t dim)
 {
     for (size_t i = 0; i < n * dim; i++)
-        vectors[i] *= 1e17f;
+        vectors[i] *= 0x1p59f / sqrtf((float)dim);
+}
+
+static void huge(float *vectors, size_t n, size_t dim)
+{
+    for (size_t i = 0; i < n * dim; i++)
+        vectors[i] *= 1e20f;
 }
 
 static void far_clusters(float *vectors, size_t n, size_t dim)
@@ -97,93 +104,195 @@ static void fall(float *vectors, size_t n, size_t dim)
         vectors[i] /= 1 + (float)(i % dim) / 4;
 }
 
+enum { ANGULAR = 1, L2 = 2, DOT = 4, ALL = 7 }; /* sets of metrics */
+
 static const struct hard {
     const char *name;
     size_t n, dim;
     enum data_kind kind;
     int duplicates;
     change_fn *change;
-    int metrics; /* bits: 1 angular, 2 L2 */
+    int among; /* metrics */
 } hard_sets[] = {
-    {"few huge", 2000, 20, DATA_NORMAL, 0, few_huge, 3},
-    {"many huge", 2000, 20, DATA_NORMAL, 0, many_huge, 2},
-    {"one huge coordinate", 2000, 20, DATA_NORMAL, 0, one_huge, 3},
-    {"knot", 2000, 20, DATA_NORMAL, 0, knot, 3},
-    {"outside", 2000, 20, DATA_NORMAL, 0, outside, 2},
-    {"constant coordinates", 2000, 30, DATA_NORMAL, 0, constant_coordinates, 2},
-    {"duplicates", 2500, 20, DATA_NORMAL, 30, NULL, 2},
-    {"integers", 2000, 24, DATA_NORMAL, 0, integers, 2},
-    {"1 coordinate", 2000, 1, DATA_NORMAL, 0, NULL, 2},
-    {"2 coordinates", 2000, 2, DATA_NORMAL, 0, NULL, 2},
-    {"3 coordinates", 2000, 3, DATA_NORMAL, 0, NULL, 2},
-    {"4 coordinates", 2000, 4, DATA_NORMAL, 0, NULL, 3},
-    {"1100 coordinates", 800, 1100, DATA_NORMAL, 0, fall, 2},
-    {"4096 coordinates", 450, 4096, DATA_NORMAL, 0, fall, 1},
-    {"around 1e-20", 2000, 20, DATA_NORMAL, 0, tiny, 2},
-    {"around 1e-15", 2000, 20, DATA_NORMAL, 0, small, 2},
-    {"around 1e17", 2000, 20, DATA_NORMAL, 0, large, 3},
-    {"far clusters", 2000, 20, DATA_NORMAL, 0, far_clusters, 3},
-    {"heavy tails", 2000, 20, DATA_NORMAL, 0, heavy_tails, 3},
-    {"normal", 2000, 24, DATA_NORMAL, 0, NULL, 1},
-    {"clusters", 2000, 24, DATA_CLUSTERS, 0, NULL, 3},
-    {"sorted", 2000, 24, DATA_SORTED, 0, NULL, 2},
-    {"two far", 2000, 24, DATA_TWO_FAR, 0, NULL, 2},
-    {"grid", 2000, 24, DATA_GRID, 0, NULL, 2},
-    {"line", 2000, 24, DATA_LINE, 0, NULL, 1},
-    {"constant", 2000, 24, DATA_CONSTANT, 0, NULL, 2},
+    {"few huge", 2000, 20, DATA_NORMAL, 0, few_huge, ALL},
+    {"many huge", 2000, 20, DATA_NORMAL, 0, many_huge, ALL},
+    {"one huge coordinate", 2000, 20, DATA_NORMAL, 0, one_huge, ALL},
+    {"knot", 2000, 20, DATA_NORMAL, 0, knot, ALL},
+    {"outside", 2000, 20, DATA_NORMAL, 0, outside, L2}, /* else as "normal" */
+    {"constant coordinates", 2000, 30, DATA_NORMAL, 0, constant_coordinates, L2 | DOT},
+    {"duplicates", 2500, 20, DATA_NORMAL, 30, NULL, L2 | DOT},
+    {"integers", 2000, 24, DATA_NORMAL, 0, integers, L2 | DOT},
+    {"1 coordinate", 2000, 1, DATA_NORMAL, 0, NULL, L2 | DOT}, /* of two directions */
+    {"2 coordinates", 2000, 2, DATA_NORMAL, 0, NULL, ALL},
+    {"3 coordinates", 2000, 3, DATA_NORMAL, 0, NULL, L2 | DOT},
+    {"4 coordinates", 2000, 4, DATA_NORMAL, 0, NULL, ALL},
+    {"1100 coordinates", 2000, 1100, DATA_NORMAL, 0, fall, L2 | DOT},
+    {"4096 coordinates", 1000, 4096, DATA_NORMAL, 0, fall, ANGULAR},
+    {"around 1e-20", 2000, 20, DATA_NORMAL, 0, tiny, ALL},
+    {"around 1e-15", 2000, 20, DATA_NORMAL, 0, small, L2 | DOT},
+    {"around 1e17", 2000, 20, DATA_NORMAL, 0, large, ALL},
+    {"around 1e20", 2000, 20, DATA_NORMAL, 0, huge, ANGULAR}, /* others refuse it */
+    {"far clusters", 2000, 20, DATA_NORMAL, 0, far_clusters, ALL},
+    {"heavy tails", 2000, 20, DATA_NORMAL, 0, heavy_tails, ALL},
+    {"normal", 2000, 24, DATA_NORMAL, 0, NULL, ALL},
+    {"clusters", 2000, 24, DATA_CLUSTERS, 0, NULL, ALL},
+    {"sorted", 2000, 24, DATA_SORTED, 0, NULL, L2},
+    {"two far", 2000, 24, DATA_TWO_FAR, 0, NULL, L2 | DOT},
+    {"grid", 2000, 24, DATA_GRID, 0, NULL, L2 | DOT},
+    {"line", 2000, 24, DATA_LINE, 0, NULL, ANGULAR | DOT},
+    {"constant", 2000, 24, DATA_CONSTANT, 0, NULL, L2},
+};
+
+#define N_HARD (sizeof hard_sets / sizeof *hard_sets)
+
+/* Whether it is the number of coordinates that makes it hard. */
+static bool is_of_dim(const struct hard *set)
+{
+    return set->dim < 20 || set->dim > 1000;
+}
+
+static bool is_among(int some, int metric)
+{
+    return some >> (metric - N2_ANGULAR) & 1;
+}
+
+/* Vectors that are indexed and queries. */
+struct rows {
+    size_t dim, n, n_queries;
+    const float *vectors, *queries;
 };
 
 struct compared {
     uint32_t axes;
-    double by_codes, by_vectors; /* recall */
+    double by_codes, by_vectors; /* recall@10 by a beam as wide as walks allow */
+    struct sample asked; /* recall@10 by codes, or what takes their place, asked for ASKED */
 };
 
-/* recall@10 of queries[n_queries][dim] as the default navigation gives it, and by vectors. */
-static struct compared compare(int metric, size_t dim, const float *vectors, size_t n,
-                               const float *queries, size_t n_queries)
+#define ASKED 0.95
+#define MEASURED 50 /* vectors that tell the recall of an index of up to 2,500 */
+
+/* Recall as the default navigation gives it, and by vectors: of an index of these options. Where
+ * there are no codes both are the same. */
+static struct compared compare(struct n2_options options, struct rows rows)
 {
-    const int navigations[] = {N2_NAVIGATE_VECTORS, N2_NAVIGATE_AUTO};
-    struct compared compared = {0, 0, 0};
+    const int navigations[] = {N2_NAVIGATE_AUTO, N2_NAVIGATE_VECTORS};
+    struct compared compared = {0};
     for (int i = 0; i < 2; i++) {
-        struct n2_options options = navigating(metric, navigations[i]);
-        options.ef_construction = 60;
-        struct n2_index *index = index_make(&options, dim, vectors, n, 2);
+        options.navigation = navigations[i];
+        struct n2_index *index = index_make(&options, rows.dim, rows.vectors, rows.n, 2);
         if (!index)
             break;
         CHECK_SOUND(index);
-        compared.axes = stats_of(index).code_axes;
-        CHECK(compared.axes == 0 || i == 1);
-        *(i ? &compared.by_codes : &compared.by_vectors) =
-            recall(index, vectors, queries, n_queries, 200);
+        uint32_t axes = stats_of(index).code_axes;
+        double share = recall(index, rows.vectors, rows.queries, rows.n_queries, 200);
+        *(i ? &compared.by_vectors : &compared.by_codes) = share;
+        if (i == 0) {
+            struct n2_search_options o;
+            n2_search_options_init(&o);
+            o.recall = (float)ASKED;
+            compared.asked = recalls(index, rows.vectors, rows.queries, rows.n_queries, &o);
+            compared.axes = axes;
+            compared.by_vectors = share;
+            i += axes == 0;
+        }
+        CHECK(axes == 0 || i == 0);
         n2_free(index);
     }
     return compared;
 }
 
-/* Codes find as much as vectors do, whatever the set; or there are none. */
-static void check_hard(const struct hard *set, int metric, uint64_t *rng)
+static void check_compared(struct compared c, const char *name, int metric, size_t dim,
+                           double known_loss)
 {
-    const size_t n = test_scale(set->n, 450), dim = set->dim;
+    const double mean = sample_mean(c.asked), error = sample_error(c.asked);
+    /* Both know recall by a sample only: the test, and the build, by MEASURED vectors. */
+    const double both = error * sqrt(1 + (double)c.asked.n / MEASURED);
+    printf("%s, metric %d, dim %zu: %u axes, recall %.4f, by vectors %.4f, asked for %.2f %.4f "
+           "(standard error %.4f)\n",
+           name, metric, dim, c.axes, c.by_codes, c.by_vectors, ASKED, mean, error);
+    CHECKF(c.by_codes >= c.by_vectors - 0.01 - known_loss,
+           "%s, metric %d, dim %zu: recall %.4f, by vectors %.4f", name, metric, dim, c.by_codes,
+           c.by_vectors);
+    CHECKF(mean >= ASKED - 0.01 - 3 * both,
+           "%s, metric %d, dim %zu: asked for %.2f, recall %.4f, standard error %.4f", name, metric,
+           dim, ASKED, mean, error);
+}
+
+/* Codes find as much as vectors do, whatever the set; or there are none. */
+static void check_hard(const struct hard *set, struct n2_options options, size_t dim, bool falls,
+                       uint64_t *rng)
+{
+    const size_t n = test_scale(set->n, 1000);
     float *vectors = data_make(rng, n + QUERIES, dim, set->kind, set->duplicates);
+    if (falls)
+        fall(vectors, n + QUERIES, dim);
     if (set->change)
         set->change(vectors, n + QUERIES, dim);
     /* The queries: 50 of the index, all others. */
-    struct compared c = compare(metric, dim, vectors, n, vectors + (n - 50) * dim, 50 + QUERIES);
-    printf("%s, metric %d: %u axes, recall %.4f, by vectors %.4f\n", set->name, metric, c.axes,
-           c.by_codes, c.by_vectors);
-    double tolerance = n < 1000 ? 0.02 : 0.01; /* beams are narrow where n is small */
-    CHECKF(c.by_codes >= c.by_vectors - tolerance, "%s, metric %d: recall %.4f, by vectors %.4f",
-           set->name, metric, c.by_codes, c.by_vectors);
+    const struct rows rows = {dim, n, 50 + QUERIES, vectors, vectors + (n - 50) * dim};
+    const bool known = set->change == heavy_tails && options.metric == N2_DOT && dim == 80;
+    check_compared(compare(options, rows), set->name, options.metric, dim, known ? 0.01 : 0);
     free(vectors);
 }
 
 static void test_hard_sets(void)
 {
     uint64_t rng = test_seed;
-    for (size_t i = 0; i < sizeof hard_sets / sizeof *hard_sets; i++)
-        for (int metric = N2_ANGULAR; metric <= N2_L2; metric++)
-            if (hard_sets[i].metrics & metric)
-                check_hard(&hard_sets[i], metric, &rng);
+    for (size_t i = 0; i < N_HARD; i++) {
+        for (size_t m = 0; m < 3; m++) {
+            struct n2_options options = options_of(metrics[m]);
+            options.ef_construction = 60;
+            if (is_among(hard_sets[i].among, metrics[m]))
+                check_hard(&hard_sets[i], options, hard_sets[i].dim, false, &rng);
+        }
+    }
+}
+
+/* The same by default options in more dimensions: with short codes, and with codes of fewer
+ * directions. One set in six is enough where all is slow. Under dot, heavy tails are known to lose
+ * more by a beam of given width: 64 of 80 directions find enough of them (train.c), but few of
+ * those vectors that lie far out along one that was left out; with all 80, recall is that by
+ * vectors. */
+static void test_more_dimensions(void)
+{
+    uint64_t rng = test_seed;
+    for (size_t i = 0; i < N_HARD; i += test_scale(6, 1) == 6 ? 1 : 6) {
+        for (size_t m = 0; m < 3; m++) {
+            struct n2_options options;
+            n2_options_init(&options);
+            options.metric = metrics[m];
+            if (!is_among(hard_sets[i].among, metrics[m]) || is_of_dim(&hard_sets[i]))
+                continue;
+            check_hard(&hard_sets[i], options, 80, false, &rng);
+            check_hard(&hard_sets[i], options, 200, true, &rng);
+        }
+    }
+}
+
+/* Lengths whose squares are no floats are refused, by all but angular. */
+static void test_too_long(void)
+{
+    uint64_t rng = test_seed;
+    const size_t n = 100, dim = 20;
+    float *vectors = data_make(&rng, n, dim, DATA_NORMAL, 0);
+    for (size_t m = 0; m < 3; m++) {
+        const int status = metrics[m] == N2_ANGULAR ? 0 : N2_ERR_MAGNITUDE;
+        struct n2_options options = options_of(metrics[m]);
+        struct n2_index *index = index_make(&options, dim, vectors, n, 1);
+        struct n2_neighbor out[K];
+        size_t n_out;
+        REQUIRE(index != NULL);
+        float *longer = must_alloc(n * dim, sizeof *longer);
+        memcpy(longer, vectors, n * dim * sizeof *longer);
+        huge(longer, n, dim);
+        CHECK_STATUS(status, n2_add(index, longer, n, NULL));
+        CHECK_STATUS(status, n2_update(index, 3, longer));
+        CHECK_STATUS(status, n2_search(index, longer, K, NULL, out, &n_out));
+        CHECK(stats_of(index).n_vectors == (status ? n : 2 * n));
+        free(longer);
+        n2_free(index);
+    }
+    free(vectors);
 }
 
 /* Under dot long vectors win, which codes must tell from short ones. */
@@ -201,11 +310,12 @@ static void test_norms(void)
             for (size_t j = 0; j < dim; j++)
                 vectors[row * dim + j] *= factor;
         }
-        struct compared c = compare(N2_DOT, dim, vectors, n, queries, n_queries);
-        printf("norms, dim %zu, skew %g: %u axes, recall %.4f, by vectors %.4f\n", dim,
-               skews[i / 2], c.axes, c.by_codes, c.by_vectors);
-        CHECKF(c.by_codes >= c.by_vectors - 0.02, "dim %zu, skew %g: recall %.4f, by vectors %.4f",
-               dim, skews[i / 2], c.by_codes, c.by_vectors);
+        struct n2_options options = options_of(N2_DOT);
+        options.ef_construction = 60;
+        char name[64];
+        snprintf(name, sizeof name, "norms of skew %g", skews[i / 2]);
+        const struct rows rows = {dim, n, n_queries, vectors, queries};
+        check_compared(compare(options, rows), name, N2_DOT, dim, 0);
         free(vectors);
         free(queries);
     }
@@ -291,6 +401,8 @@ static const struct test_case cases[] = {
     {"few_twins", test_few_twins},
     {"short_queries", test_short_queries},
     {"hard_sets", test_hard_sets},
+    {"more_dimensions", test_more_dimensions},
+    {"too_long", test_too_long},
     {"norms", test_norms},
 };
 TEST_MAIN(cases)

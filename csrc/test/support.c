@@ -346,6 +346,24 @@ double recall_of(struct n2_index *index, const float *queries, size_t n, size_t 
     return (double)n_near / (double)n_true;
 }
 
+void sample_add(struct sample *sample, double value)
+{
+    sample->n++;
+    sample->sum += value;
+    sample->squares += value * value;
+}
+
+double sample_mean(struct sample sample)
+{
+    return sample.sum / (double)sample.n;
+}
+
+double sample_error(struct sample sample)
+{
+    double mean = sample_mean(sample), n = (double)sample.n;
+    return sqrt(fmax(sample.squares / n - mean * mean, 0) / (n - 1));
+}
+
 void check_comes_back(struct n2_index *index, const char *file, int line)
 {
     const char *path = temp_path("back");

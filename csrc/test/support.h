@@ -111,6 +111,15 @@ void check_sound(struct n2_index *index, const char *file, int line);
 double recall_of(struct n2_index *index, const float *queries, size_t n, size_t k,
                  const struct n2_search_options *options);
 
+/* The mean of values that a sample has given, and its standard error. */
+struct sample {
+    size_t n;
+    double sum, squares;
+};
+void sample_add(struct sample *sample, double value);
+double sample_mean(struct sample sample);
+double sample_error(struct sample sample);
+
 /* Checks that the index can be saved and loaded again. */
 void check_comes_back(struct n2_index *index, const char *file, int line);
 #define CHECK_COMES_BACK(index) check_comes_back((index), __FILE__, __LINE__)
