@@ -250,6 +250,46 @@ static void test_growth(void)
     free(vectors);
 }
 
+/* Recall is measured anew by a build of some 200 vectors or more after which a quarter of all have
+ * come or gone since, and not earlier. */
+static void test_measured_anew(void)
+{
+    uint64_t rng = test_seed;
+    const struct {
+        uint32_t n_deleted, n_added;
+        bool anew;
+    } stages[] = {{0, 2000, true}, {0, 300, false},   {0, 150, false}, {0, 250, true},
+                  {0, 220, false}, {500, 100, false}, /* too few to measure by */
+                  {0, 220, true},  {450, 0, false},   {0, 220, true},  {0, 220, false}};
+    const size_t dim = 20, most = 4000, n_queries = 200;
+    float *vectors = data_make(&rng, most + n_queries, dim, DATA_NORMAL, 0);
+    for (size_t m = 0; m < 3; m++) {
+        struct n2_options options = options_of(metrics[m]);
+        options.ef_construction = 40;
+        struct n2_index *index = index_make(&options, dim, vectors, 0, -1);
+        struct n2_tuning before = {0};
+        uint32_t n_ids = 0, n_gone = 0;
+        REQUIRE(index != NULL);
+        for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+            for (uint32_t j = 0; j < stages[i].n_deleted; j++)
+                CHECK_STATUS(0, n2_delete(index, n_gone++));
+            CHECK_STATUS(0, n2_add(index, vectors + n_ids * dim, stages[i].n_added, NULL));
+            n_ids += stages[i].n_added;
+            CHECK_STATUS(0, build_on(index, 2));
+            struct n2_tuning now = header_of(index).tuning;
+            bool anew = memcmp(&before, &now, sizeof now) != 0;
+            CHECKF(anew == stages[i].anew, "metric %d, stage %zu: %u nodes, before %u", metrics[m],
+                   i, now.n_linked, before.n_linked);
+            CHECK(!anew || (now.n_linked < n_ids - n_gone &&
+                            now.n_linked + stages[i].n_added > n_ids - n_gone));
+            before = now;
+        }
+        CHECK_SOUND(index);
+        n2_free(index);
+    }
+    free(vectors);
+}
+
 /* ---- the same file --------------------------------------------------------------------------- */
 
 /* Builds in two parts, the second of vectors far away, and saves. */
@@ -410,6 +450,7 @@ static const struct test_case cases[] = {
     {"drift", test_drift},
     {"small_builds", test_small_builds},
     {"growth", test_growth},
+    {"measured_anew", test_measured_anew},
     {"same_file", test_same_file},
     {"undo", test_undo},
 };
