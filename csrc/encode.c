@@ -14,6 +14,10 @@
 #define AMONG 512   /* nodes, in which some are looked at: */
 #define QUERIES 128 /* so many, */
 #define NEAREST 10  /* and how near so many others are */
+#define SEEN 256    /* nodes, and as many new ones, of which is seen what codes leave out: */
+#define RARE 20     /* of one node in so many it is more than a limit; */
+#define TIMES 2     /* one new node in BLIND may be beyond so many times that */
+#define BLIND 4
 #define GRAIN 64
 
 struct encoding {
@@ -79,6 +83,54 @@ static bool is_coarse(const struct n2_training *t, const struct n2_space *space,
     return n_coarse > n_queries / N2_TRAIN_COARSE;
 }
 
+/* How much of a node's vector its code leaves out: of its squared length, in units. */
+static float left_out(const struct n2_training *t, const struct n2_space *space, uint32_t node)
+{
+    const struct n2_store *store = t->store;
+    const float *means = (const float *)(const void *)space->means.base;
+    const float *vector =
+        n2_store_vector(store, node, n2_space_floats_of(t->buffers[0], store->dim));
+    const float factor = store->metric == N2_ANGULAR ? n2_store_behind(store, node) : 1;
+    float square = 0;
+    for (size_t i = 0; i < store->dim; i++) {
+        float x = vector[i] * factor - means[i];
+        square += x * x;
+    }
+    uint8_t numbers[N2_MAX_AXES];
+    int32_t held = 0; /* four times that */
+    n2_code_unpack(n2_space_code(space, node), space->n_axes, space->short_codes, numbers);
+    for (size_t i = 0; i < space->n_axes; i++) {
+        int32_t twice = 2 * numbers[i] - N2_CODE_MAX; /* what it is away from the middle */
+        held += twice * twice;
+    }
+    float left = square * (1 / (space->unit * space->unit)) - (float)held / 4;
+    return left > 0 ? left : 0;
+}
+
+/* Whether codes of fewer directions than there are leave out much more of many of these new nodes
+ * than of those that are linked: they vary where those did not. */
+static bool is_blind(const struct n2_training *t, const struct n2_space *space,
+                     const uint32_t *nodes, size_t n)
+{
+    uint64_t words[SEEN], temp[SEEN];
+    size_t m = n2_min(n, SEEN), n_linked = 0, n_beyond = 0;
+    if (space->n_axes >= space->dim || n < SLACK)
+        return false;
+    for (size_t i = 0; i < SEEN; i++) {
+        uint32_t node = (uint32_t)((uint64_t)i * t->n_nodes / SEEN);
+        if (n2_is_linked(N2_LOAD(n2_graph_height(t->graph, node))))
+            words[n_linked++] = n2_key(left_out(t, space, node));
+    }
+    if (n_linked < RARE)
+        return false;
+    n2_sort(words, temp, n_linked);
+    float limit = n2_key_distance((uint32_t)words[n_linked - 1 - n_linked / RARE]);
+    limit = TIMES * limit + n2_space_noise(space);
+    for (size_t i = 0; i < m; i++)
+        n_beyond += left_out(t, space, nodes[i * n / m]) > limit;
+    return n_beyond > (m + SLACK) / BLIND;
+}
+
 int n2_train_encode(const struct n2_training *t, struct n2_space *space, const uint32_t *nodes,
                     size_t n, bool *unfit)
 {
@@ -95,7 +147,7 @@ int n2_train_encode(const struct n2_training *t, struct n2_space *space, const u
         n2_sort(words, words + n, n);
         *unfit = e.n_outside > (n + SLACK) * space->n_axes / CLIPPED ||
                  count_shared(words, n, dot ? 1 : MATES) > t->n_nodes / SHARED ||
-                 (!dot && is_coarse(t, space, nodes, n));
+                 (!dot && is_coarse(t, space, nodes, n)) || (nodes && is_blind(t, space, nodes, n));
     }
     n2_alloc_free(words);
     return N2_OK;

@@ -42,8 +42,9 @@ struct n2_training {
 int n2_train(const struct n2_training *training, struct n2_space *space);
 
 /* Makes the codes of nodes[n] (NULL: of nodes 0..n-1), for which there is room, in parallel. Sets
- * *unfit if the map does not fit them: if many coordinates lie outside the bytes, or different
- * vectors share a code or nearly so. Runs on the team's leader. Returns 0 or N2_ERR_NO_MEMORY. */
+ * *unfit if the map does not fit them: if many coordinates lie outside the bytes, different vectors
+ * share a code or nearly so, or codes leave out much more of them than of linked nodes. Runs on the
+ * team's leader. Returns 0 or N2_ERR_NO_MEMORY. */
 int n2_train_encode(const struct n2_training *training, struct n2_space *space,
                     const uint32_t *nodes, size_t n, bool *unfit);
 
