@@ -32,8 +32,8 @@ type Stats struct {
 	LevelMultiplier float64
 	Seed            uint64
 
-	// CodeAxes is how many bytes of a vector's code carry information; 0 if there are no codes, and
-	// builds and searches compare the vectors while they walk.
+	// CodeAxes is how many directions the codes of vectors have; 0 if there are no codes, and builds
+	// and searches compare the vectors while they walk.
 	CodeAxes int
 	// Levels counts the vectors of the graph by their highest level. It is empty without a graph.
 	Levels []int
