@@ -151,26 +151,38 @@ size_t n2_hnsw_links(const struct n2_view *view, uint32_t node, uint32_t level, 
     return links(view, node, level, out);
 }
 
-uint64_t n2_hnsw_descend(const struct n2_view *view, const struct n2_probe *probe, uint64_t entry,
-                         uint32_t level, struct n2_scratch *scratch)
+uint64_t n2_hnsw_enter(const struct n2_view *view, const struct n2_probe *probe, uint64_t entry)
 {
     uint32_t node = n2_entry_point(entry), key;
     n2_view_keys(view, probe, &node, 1, &key);
-    uint64_t best = n2_entry(key, node);
-    for (uint32_t l = n2_entry_height(entry) - 1; l > level; l--) {
-        for (uint64_t from = UINT64_MAX; from != best;) { /* strictly nearer each time: it ends */
-            from = best;
-            size_t n = links(view, n2_entry_node(from), l, scratch->nodes);
-            prefetch(view, scratch->nodes, n);
-            for (size_t i = 0; i < n; i++)
-                N2_PREFETCH(n2_column_row(&view->graph->towers, scratch->nodes[i]));
-            n2_view_keys(view, probe, scratch->nodes, n, scratch->keys);
-            for (size_t i = 0; i < n; i++) {
-                uint64_t next = n2_entry(scratch->keys[i], scratch->nodes[i]);
-                best = next < best ? next : best;
-            }
+    return n2_entry(key, node);
+}
+
+uint64_t n2_hnsw_nearest(const struct n2_view *view, const struct n2_probe *probe, uint64_t from,
+                         uint32_t level, struct n2_scratch *scratch)
+{
+    uint64_t best = from;
+    do { /* strictly nearer each time: it ends */
+        from = best;
+        size_t n = links(view, n2_entry_node(from), level, scratch->nodes);
+        prefetch(view, scratch->nodes, n);
+        for (size_t i = 0; i < n; i++)
+            N2_PREFETCH(n2_column_row(&view->graph->towers, scratch->nodes[i]));
+        n2_view_keys(view, probe, scratch->nodes, n, scratch->keys);
+        for (size_t i = 0; i < n; i++) {
+            uint64_t next = n2_entry(scratch->keys[i], scratch->nodes[i]);
+            best = next < best ? next : best;
         }
-    }
+    } while (best != from);
+    return best;
+}
+
+uint64_t n2_hnsw_descend(const struct n2_view *view, const struct n2_probe *probe, uint64_t entry,
+                         uint32_t level, struct n2_scratch *scratch)
+{
+    uint64_t best = n2_hnsw_enter(view, probe, entry);
+    for (uint32_t l = n2_entry_height(entry) - 1; l > level; l--)
+        best = n2_hnsw_nearest(view, probe, best, l, scratch);
     return best;
 }
 

@@ -10,9 +10,15 @@
 /* Copies the node's links on a level to out[N2_MAX_DEGREE]; returns their number. */
 size_t n2_hnsw_links(const struct n2_view *view, uint32_t node, uint32_t level, uint32_t *out);
 
-/* Walks from the entry point of `entry` (not 0) down to `level`, on each level above it to the node
- * nearest to the probe by greedy steps (Algorithm 2 with ef = 1). Returns the entry of the queue
- * for the node it arrives at. */
+/* The entry of the queue for the entry point of `entry`, which is not 0. */
+uint64_t n2_hnsw_enter(const struct n2_view *view, const struct n2_probe *probe, uint64_t entry);
+
+/* Walks on a level above 0 to the node nearest to the probe by greedy steps (Algorithm 2 with
+ * ef = 1). Returns the entry of the queue for the node it arrives at. */
+uint64_t n2_hnsw_nearest(const struct n2_view *view, const struct n2_probe *probe, uint64_t from,
+                         uint32_t level, struct n2_scratch *scratch);
+
+/* Walks so from the entry point of `entry` down to `level`, on each level above it. */
 uint64_t n2_hnsw_descend(const struct n2_view *view, const struct n2_probe *probe, uint64_t entry,
                          uint32_t level, struct n2_scratch *scratch);
 

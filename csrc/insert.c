@@ -11,6 +11,7 @@
 #define FOUND_BYTES ((size_t)64 << 20) /* at most, of all members' candidates */
 #define MEETING_PLACES 3               /* nearest found nodes, at which members meet their mates */
 #define MATES_EACH_WAY 16              /* of those that meet at a node, how many are looked at */
+#define PLACE_BITS 12                  /* of the number of a node, to sort by: three levels fit */
 #define PREFETCHED 64                  /* candidates of a member, before it selects */
 #define GRAIN 4                        /* members a thread takes at a time */
 
@@ -59,6 +60,41 @@ static uint32_t equal_candidate(const struct n2_inserter *in, const struct n2_me
     return N2_NONE;
 }
 
+/* Where members begin..end-1 start on their highest level, and words that tell where that is: the
+ * nearest nodes on the levels above, those on the lowest last. */
+static void approach(void *context, size_t begin, size_t end, int worker)
+{
+    struct n2_inserter *in = context;
+    struct n2_scratch *scratch = in->scratches[worker];
+    uint64_t entry = in->graph->entry;
+    for (size_t i = begin; i < end && !N2_LOAD(in->cancel); i++) {
+        struct n2_member *member = &in->members[i];
+        uint64_t place = 0;
+        if (entry) {
+            struct n2_probe probe;
+            n2_view_probe_node(&in->view, member->node, scratch->query, &probe);
+            member->start = n2_hnsw_enter(&in->view, &probe, entry);
+            for (uint32_t l = n2_entry_height(entry) - 1; l > 0; l--) {
+                if (l > member->level)
+                    member->start = n2_hnsw_nearest(&in->view, &probe, member->start, l, scratch);
+                place = place << PLACE_BITS | n2_entry_node(member->start) % (1 << PLACE_BITS);
+            }
+        }
+        in->words[i] = place << N2_MEMBER_BITS | i;
+    }
+}
+
+/* Sorts the members by place: what one reads of the graph, the next one finds in the cache. */
+static void sort_members(struct n2_inserter *in)
+{
+    struct n2_member *members = in->members;
+    n2_sort_from(in->words, in->temp, in->n_members, N2_MEMBER_BITS);
+    for (size_t i = 0; i < in->n_members; i++)
+        in->sorted[i] = members[in->words[i] % (1 << N2_MEMBER_BITS)];
+    in->members = in->sorted;
+    in->sorted = members;
+}
+
 /* Finds the candidates of members begin..end-1 on level 0, their neighbours above it. */
 static void find(void *context, size_t begin, size_t end, int worker)
 {
@@ -75,8 +111,8 @@ static void find(void *context, size_t begin, size_t end, int worker)
             continue;
         struct n2_probe probe;
         n2_view_probe_node(&in->view, member->node, scratch->query, &probe);
+        uint64_t start = member->start;
         uint32_t level = (uint32_t)n2_min(member->level, n2_entry_height(entry) - 1);
-        uint64_t start = n2_hnsw_descend(&in->view, &probe, entry, level, scratch);
         for (uint32_t l = level; l > 0; l--) {
             search_level(in, &probe, start, l, scratch);
             uint64_t *entries = scratch->queue.entries;
@@ -229,7 +265,8 @@ int n2_insert_list(struct n2_inserter *in, const uint32_t *nodes, size_t n)
     in->n_picked = 0;
     for (size_t i = 0; i < n; i++) {
         uint32_t level = level_of(in, nodes[i]);
-        in->members[i] = (struct n2_member){nodes[i], level, N2_NONE, 0, 0, in->n_picked, 0};
+        in->members[i] = (struct n2_member){
+            .node = nodes[i], .level = level, .equal = N2_NONE, .upper = in->n_picked};
         in->n_picked += level;
     }
     size_t M = in->graph->M, n_words = n2_max(n * MEETING_PLACES, (n + in->n_picked) * M);
@@ -243,6 +280,10 @@ int n2_insert_batch(struct n2_inserter *in)
 {
     size_t n = in->n_members;
     uint32_t n_upper = in->graph->n_upper;
+    n2_team_for(in->team, n, GRAIN, approach, in);
+    if (N2_LOAD(in->cancel))
+        return N2_ERR_CANCELLED;
+    sort_members(in);
     n2_team_for(in->team, n, GRAIN, find, in);
     if (N2_LOAD(in->cancel))
         return N2_ERR_CANCELLED;
@@ -265,9 +306,10 @@ int n2_insert_open(struct n2_inserter *in)
     in->most = n2_max(1, n2_min(MOST, FOUND_BYTES / sizeof(uint64_t) / beam));
     in->slack.room = graph->M0 / 2;
     in->members = n2_alloc(in->most, sizeof(*in->members));
+    in->sorted = n2_alloc(in->most, sizeof(*in->sorted));
     in->found = n2_alloc(in->most, beam * sizeof(uint64_t));
     in->picked0 = n2_alloc(in->most, graph->M * sizeof(uint32_t));
-    if (!in->members || !in->found || !in->picked0)
+    if (!in->members || !in->sorted || !in->found || !in->picked0)
         goto fail;
     size_t slots = in->slack.room * sizeof(uint32_t);
     if (n2_column_make(&in->slack.slots, slots, n_nodes, 0) ||
@@ -285,11 +327,12 @@ void n2_insert_close(struct n2_inserter *in)
     n2_column_release(&in->slack.slots);
     n2_column_release(&in->dirty);
     n2_alloc_free(in->members);
+    n2_alloc_free(in->sorted);
     n2_alloc_free(in->found);
     n2_alloc_free(in->picked0);
     n2_alloc_free(in->picked);
     n2_alloc_free(in->words);
-    in->members = NULL;
+    in->members = in->sorted = NULL;
     in->found = in->words = in->temp = NULL;
     in->picked0 = in->picked = NULL;
 }
@@ -297,7 +340,7 @@ void n2_insert_close(struct n2_inserter *in)
 size_t n2_insert_bytes(const struct n2_inserter *in)
 {
     size_t beam = in->ef_construction * sizeof(uint64_t), M = in->graph->M * sizeof(uint32_t);
-    return in->most * (sizeof(*in->members) + beam + M) +
+    return in->most * (2 * sizeof(*in->members) + beam + M) +
            in->view.n_nodes * in->slack.slots.stride + in->view.n_nodes / 8 +
            in->words_room * sizeof(uint64_t);
 }

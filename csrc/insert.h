@@ -16,6 +16,9 @@
  * Members equal bit for bit to a node or to an earlier member are not linked: they become
  * duplicates of it.
  *
+ * Members are sorted by where in the graph they come to, so that one finds in the cache what the
+ * one before it read.
+ *
  * While nodes are inserted, rows of level 0 have slack: half as many places again, so that a full
  * row is selected anew once in so many additions. n2_insert_trim selects the M0 that stay.
  */
@@ -49,15 +52,15 @@ struct n2_inserter {
 
     /* Its own. */
     struct n2_slack slack;
-    struct n2_column dirty; /* a bit for each node: has slack in use */
-    size_t most;            /* members of a batch */
-    struct n2_member *members;
+    struct n2_column dirty;             /* a bit for each node: has slack in use */
+    size_t most;                        /* members of a batch */
+    struct n2_member *members, *sorted; /* and room to sort them */
     size_t n_members;
     uint64_t *found;              /* [most][ef_construction], candidates on level 0 */
     uint32_t *picked0;            /* [most][M], neighbours on level 0 */
     uint32_t *picked;             /* [rows above level 0 of all members][M] */
     size_t n_picked, picked_room; /* rows of `picked` */
-    uint64_t *words, *temp;       /* for sorting: fingerprints, then mates, then links back */
+    uint64_t *words, *temp;       /* for sorting: places, fingerprints, mates, links back */
     size_t words_room, n_words;
     size_t buckets[N2_LINK_BUCKETS + 1]; /* where those of the links back start */
 };
@@ -67,7 +70,8 @@ struct n2_member {
     uint32_t node, level;
     uint32_t equal; /* node it is a duplicate of, or N2_NONE */
     uint32_t n_found, n_picked0;
-    size_t upper; /* its first row in `picked` */
+    uint64_t start; /* entry of the node that it comes to from the levels above its own */
+    size_t upper;   /* its first row in `picked` */
     uint64_t fingerprint;
 };
 
