@@ -203,7 +203,7 @@ func (s *set) buildFigure() (figure, bool) {
 	if len(list) == 0 {
 		return figure{}, false
 	}
-	return logLog("build-"+s.slug(), s.title()+": build time at M 16 or the peer's equivalent", "threads",
+	return logLog("build-"+s.slug(), s.title()+": build time "+s.comparedAt(), "threads",
 		"wall seconds (log scale; down is better)", list, sortedKeys(seen)), true
 }
 
@@ -240,7 +240,7 @@ func (s *set) memoryFigure() (figure, bool) {
 		return figure{}, false
 	}
 	sort.SliceStable(bars, func(i, j int) bool { return bars[i].value > bars[j].value })
-	title := s.title() + ": memory after the build at M 16 or the peer's equivalent"
+	title := s.title() + ": memory after the build " + s.comparedAt()
 	draw := func(t theme) (*plot.Plot, []entry, error) {
 		p := newPlot(t, title, "resident bytes per vector (left is better; dashed: the vectors alone)", "")
 		p.Y.Width, p.Y.Tick.Length = 0, 0

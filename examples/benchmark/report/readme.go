@@ -74,8 +74,7 @@ func replaceSection(text []byte, body string) ([]byte, error) {
 }
 
 // ReadmeSection writes the section: a table of N2's ratios on each data set at its largest n, and for
-// each of these the recall plot and, folded, the speeds of all peers. The rest is on the page that
-// Write made.
+// each of these the recall plot. The rest is on the page that Write made.
 func ReadmeSection(records []measure.Record, options ReadmeOptions) (string, error) {
 	d := collect(records)
 	if len(d.sets) == 0 && len(d.other) == 0 {
@@ -88,14 +87,13 @@ func ReadmeSection(records []measure.Record, options ReadmeOptions) (string, err
 	}
 	b.WriteString("\n\n")
 	writeTable(&b, d.overview())
-	fmt.Fprintf(&b, "Builds, memory, other sizes, searches under filters and of an index that changes, growth and failures: "+
+	fmt.Fprintf(&b, "All peers by numbers, builds, memory, other sizes, searches under filters and of an index that changes, growth and failures: "+
 		"[all tables and plots](%s).\n\n", join(options.Images, pageFile))
 	for _, s := range d.largest() {
 		fmt.Fprintf(&b, "### %s\n\n", s.title())
 		if f, ok := s.recallFigure(oneThread); ok {
 			b.WriteString(picture(f, options.Images))
 		}
-		b.WriteString(folded("All peers", func(b *strings.Builder) { writeTable(b, s.mainSearches()) }))
 	}
 	return b.String(), nil
 }

@@ -82,8 +82,7 @@ func (s *set) mainSearches() table {
 }
 
 func (s *set) mainBuilds() table {
-	return s.buildTable("Build and memory at M 16, efConstruction 200 or the peer's equivalents, on all cores, and ratios to "+
-		reference, mostThreads(typical(s.groups())))
+	return s.buildTable("Build and memory "+s.comparedAt()+", on all cores, and ratios to "+reference, mostThreads(typical(s.groups())))
 }
 
 // section is a chapter of the page.
@@ -127,7 +126,7 @@ func (s *set) section() section {
 	add(s.memoryFigure())
 	out.tables = append(out.tables, s.mainSearches())
 	out.tables = append(out.tables, s.equalM()...)
-	out.tables = append(out.tables, s.buildTable("Build and memory at M 16 or the peer's equivalent, and the ratio to "+reference, typical(s.groups())))
+	out.tables = append(out.tables, s.buildTable("Build and memory "+s.comparedAt()+", and the ratio to "+reference, typical(s.groups())))
 	out.tables = append(out.tables, s.latencyTable(10, 0.95))
 	for _, v := range s.views() {
 		out.details = append(out.details, s.searchTable(v.String()+": queries per second, and the ratio to "+reference, v, nil))

@@ -190,6 +190,17 @@ func typical(groups []buildGroup) []buildGroup {
 	return list
 }
 
+// comparedAt says of what M the typical builds are.
+func (s *set) comparedAt() string {
+	m := 16
+	for _, g := range typical(s.groups()) {
+		if own := links(g.params); isSubject(g.peer) && own > 0 {
+			m = own
+		}
+	}
+	return fmt.Sprintf("at M %d or the peer's equivalent", m)
+}
+
 // counterpart finds the reference build to compare with: the same threads, and the same M where
 // the reference was built with it, else M 16.
 func counterpart(groups []buildGroup, g buildGroup) (buildGroup, bool) {
