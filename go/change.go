@@ -38,7 +38,7 @@ func (x *Index) AddIndex(other *Index) (first uint32, err error) {
 // again. An id that is unknown, or was deleted, is [ErrNotFound].
 //
 // In the graph the vector stays a step on the way to others until the next [Index.Build], which takes
-// it out and replaces the links that led to it. A thousand such steps in a large index cost a search
+// it out and replaces the links that led to it. A hundred such steps in a large index cost a search
 // next to nothing; where very many lie beside each other, searches in their midst take longer.
 func (x *Index) Delete(id uint32) error {
 	err := x.valid()
