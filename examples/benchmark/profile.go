@@ -33,7 +33,7 @@ const (
 // profile runs a build of N2, where it does not take hours, and searches in what it built under
 // callgrind, which counts the instructions of each line of source; it writes build.callgrind and
 // search.callgrind, for callgrind_annotate or kcachegrind, and shows the files and functions that
-// weigh most.
+// weigh most. m and efConstruction may be 0, for N2's defaults.
 func profile(ctx context.Context, set *dataset.Set, m, efConstruction, k int, recall float32, dir string, out io.Writer) (err error) {
 	for _, tool := range []string{"cc", "valgrind", "callgrind_annotate"} {
 		if _, err := exec.LookPath(tool); err != nil {

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,7 +72,7 @@ func (c *runCommand) Run(ctx context.Context) (err error) {
 		return err
 	}
 	if c.Profile != "" {
-		return profile(ctx, set, cmp.Or(c.M, 16), cmp.Or(c.EfConstruction, 150), c.K[0], c.Recall, c.Profile, os.Stdout)
+		return profile(ctx, set, c.M, c.EfConstruction, c.K[0], c.Recall, c.Profile, os.Stdout)
 	}
 	peers = fit(peers, set.Metric)
 	if len(peers) == 0 {
