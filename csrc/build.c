@@ -13,6 +13,7 @@
 #include "cpu.h"
 #include "due.h"
 #include "hash.h"
+#include "place.h"
 #include "train.h"
 
 #include <errno.h>
@@ -187,6 +188,11 @@ static int make_codes(void *argument)
     return status;
 }
 
+static int place(void *argument)
+{
+    return n2_place(argument);
+}
+
 /* What comes before the first batch. */
 static int prepare(struct n2_build *build)
 {
@@ -201,6 +207,8 @@ static int prepare(struct n2_build *build)
         status = N2_ERR_CANCELLED;
     n2_pass_aim(build, graph, &build->undo);
     if (!status)
+        status = n2_team_run(build->team, place, build);
+    if (!status)
         status = n2_insert_open(&build->inserter);
     if (!status)
         status = n2_undo_init(&build->undo, graph, build->n_before);
@@ -213,6 +221,7 @@ static int prepare(struct n2_build *build)
     build->n_passes = index->merging == N2_MERGE_LEVEL0 && build->n_new > 0 ? 2 : 1;
     build->n_total = build->unlink.n_doomed + (uint64_t)build->n_passes * build->n_new;
     size_t lists = build->n_new * (sizeof(*build->order) + 2 * sizeof(*build->equals));
+    lists += build->moved_from ? build->n_new * sizeof(*build->moved_from) : 0;
     size_t scratches = (size_t)build->n_threads * build->scratches[0]->n_bytes;
     N2_STORE(&index->build_bytes, lists + scratches + n2_insert_bytes(&build->inserter));
     build->begun = true;
@@ -313,6 +322,7 @@ static void undo(struct n2_build *build)
                 sketch_row(&index->graph, &index->space, node);
         n2_gate_open(&index->gate);
     }
+    n2_place_undo(build);
     pthread_mutex_lock(&index->add);
     claim(index, build->n_claimed);
     pthread_mutex_unlock(&index->add);
@@ -357,6 +367,7 @@ static void release(struct n2_build *build)
     n2_team_close(build->team);
     n2_alloc_free(build->queries);
     n2_alloc_free(build->order);
+    n2_alloc_free(build->moved_from);
     n2_alloc_free(build->equals);
     n2_alloc_free(build->temp);
     n2_alloc_free(build);

@@ -23,10 +23,10 @@
  * THREADS. Any function may be called on one index from any thread at any time, with two
  * exceptions: n2_free must be the last call on its index, and a struct n2_build, n2_cursor,
  * n2_writer or n2_reader belongs to one thread at a time. Searches run in parallel and do not wait
- * for the batches of a build; they wait for short moments while duplicates are attached at its end,
- * and for longer ones only while the index moves to a larger range of addresses (at eightfold
- * growth) or a build is undone. Vectors that several threads add get their ids in the order in
- * which the calls take effect.
+ * for the batches of a build; they wait for short moments while many new vectors are put in order
+ * at its beginning and duplicates are attached at its end, and for longer ones only while the index
+ * moves to a larger range of addresses (at eightfold growth) or a build is undone. Vectors that
+ * several threads add get their ids in the order in which the calls take effect.
  *
  * SAME INPUT, SAME FILE. The same sequence of adds, puts, changes and builds with the same options
  * gives the same index, byte for byte when saved, whatever the number of threads and whatever the
@@ -326,7 +326,7 @@ N2_API void n2_build_options_init(struct n2_build_options *options);
  * gone since, also measures which search gives which recall, on some of the new vectors before they
  * are linked or on queries that were given: see n2_search_options. Time grows as n log n for n new
  * vectors, and each build looks once at all links on level 0. Memory beside the index: 2 max_m0 +
- * 30 bytes a new vector, 8 bytes and, for each thread, an eighth of one for every vector there is,
+ * 34 bytes a new vector, 8 bytes and, for each thread, an eighth of one for every vector there is,
  * the old rows of those whose links change, and up to 64 MiB; while codes are trained, new codes
  * and sketches of all vectors. With merging, the links of all once more. `progress` must not build
  * or close the index: it would wait for itself. Returns 0, or N2_ERR_OPTION, N2_ERR_FULL (more than

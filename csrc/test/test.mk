@@ -69,7 +69,7 @@ $(eval $(call runs,threads,50,build steps threads))
 $(eval $(call runs,asan,40,$(filter-out recall memory,$(TESTS)) grow late))
 $(eval $(call runs,faults,100,faults))
 $(eval $(call runs,tsan,100,threads,$(TSAN)))
-$(eval $(call runs,tsan,30,steps build search stream keys grow late,$(TSAN)))
+$(eval $(call runs,tsan,30,steps build search stream keys place grow late,$(TSAN)))
 $(eval $(call runs,threads,2,api calls kernels search graph build steps file keys rot alloc,$(VALGRIND),-valgrind))
 $(eval $(call runs,arm64,5,kernels pack widen axes space sketch api search build steps file,\
 	env N2_TEST_ISA=neon_dotprod $(QEMU) -cpu max))
