@@ -17,7 +17,8 @@
 #define DEPTH 4               /* of cells in cells */
 #define FEW 64                /* nodes of a cell that is not split */
 #define GRAIN 256             /* nodes a thread takes at a time */
-#define MOVED_BYTES (1 << 20) /* moved while searches wait */
+#define MOVED_BYTES (1 << 20) /* moved while searches wait, */
+#define NODE_BYTES 256        /* of which a node costs as much, beside its vector */
 
 struct placing {
     const struct n2_build *build;
@@ -172,7 +173,7 @@ static void move(struct n2_build *build, uint32_t *to, const int32_t *cancel)
 {
     struct n2_index *index = build->index;
     uint32_t first = index->graph.first_pending, n = build->n_nodes - first, node = 0;
-    size_t room = n2_max(MOVED_BYTES / index->store.vectors.stride, 1);
+    size_t room = n2_max(MOVED_BYTES / (index->store.vectors.stride + NODE_BYTES), 1);
     while (node < n && !(cancel && N2_LOAD(cancel))) {
         pthread_mutex_lock(&index->add);
         n2_gate_shut(&index->gate);
