@@ -206,7 +206,7 @@ static int prepare(struct n2_build *build)
     if (!status && N2_LOAD(&build->cancel)) /* which leaves codes unmade */
         status = N2_ERR_CANCELLED;
     n2_pass_aim(build, graph, &build->undo);
-    if (!status)
+    if (!status && n2_place_pays(build))
         status = n2_team_run(build->team, place, build);
     if (!status)
         status = n2_insert_open(&build->inserter);

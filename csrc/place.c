@@ -27,6 +27,13 @@ struct placing {
     size_t starts[PIVOTS + 1]; /* and where each begins */
 };
 
+static void swap_numbers(uint32_t *numbers, size_t a, size_t b)
+{
+    uint32_t swap = numbers[a];
+    numbers[a] = numbers[b];
+    numbers[b] = swap;
+}
+
 /* The number of that among pivots[n] which is nearest to a node. */
 static size_t nearest(const struct n2_view *view, uint32_t node, const uint32_t *pivots, size_t n,
                       struct n2_scratch *scratch)
@@ -54,9 +61,7 @@ static void choose_pivots(const struct n2_build *build, const uint64_t *words, s
         size_t next = i;
         if (before != N2_NONE)
             next += nearest(&build->inserter.view, before, pivots + i, PIVOTS - i, scratch);
-        uint32_t swap = pivots[i];
-        pivots[i] = pivots[next];
-        pivots[next] = swap;
+        swap_numbers(pivots, i, next);
     }
 }
 
@@ -159,13 +164,6 @@ static void swap_nodes(struct n2_build *build, uint32_t a, uint32_t b)
             swap_rows(&spaces[i]->codes, a, b);
 }
 
-static void swap_numbers(uint32_t *numbers, uint32_t a, uint32_t b)
-{
-    uint32_t swap = numbers[a];
-    numbers[a] = numbers[b];
-    numbers[b] = swap;
-}
-
 /* Moves what lies at each node to the node that to[] names, both less the first pending one, and
  * keeps in build->moved_from where it lay: as much as a millisecond allows, then searches and
  * changes have their turn. Ends early if told to. */
@@ -194,12 +192,16 @@ static void move(struct n2_build *build, uint32_t *to, const int32_t *cancel)
     }
 }
 
+bool n2_place_pays(const struct n2_build *build)
+{
+    return !build->most && build->n_new >= LEAST_PLACED &&
+           build->n_new >= build->index->graph.n_linked &&
+           build->index->store.metric != N2_DOT; /* where products do not say who is near */
+}
+
 int n2_place(struct n2_build *build)
 {
     const struct n2_graph *graph = &build->index->graph;
-    if (build->most || build->n_new < LEAST_PLACED || build->n_new < graph->n_linked ||
-        build->index->store.metric == N2_DOT) /* where products do not say who is near */
-        return N2_OK;
     uint32_t first = graph->first_pending, n = build->n_nodes - first;
     build->moved_from = n2_alloc(n, sizeof(*build->moved_from));
     if (!build->moved_from)
