@@ -83,6 +83,13 @@ N2_INLINE size_t n2_max(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+N2_INLINE void n2_swap(uint32_t *a, uint32_t *b)
+{
+    uint32_t swap = *a;
+    *a = *b;
+    *b = swap;
+}
+
 /* x rounded up to a multiple of `unit`, a power of two. */
 N2_INLINE size_t n2_round_up(size_t x, size_t unit)
 {

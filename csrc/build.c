@@ -75,9 +75,7 @@ static int list_pending(struct n2_build *build, uint32_t *n_before)
     }
     for (size_t i = build->n_new; i > 1; i--) { /* Fisher and Yates */
         size_t j = n2_hash_below(n2_hash(index->seed ^ ORDER_SALT, from + i), i);
-        uint32_t swap = build->order[i - 1];
-        build->order[i - 1] = build->order[j];
-        build->order[j] = swap;
+        n2_swap(&build->order[i - 1], &build->order[j]);
     }
     return N2_OK;
 }
@@ -188,11 +186,6 @@ static int make_codes(void *argument)
     return status;
 }
 
-static int place(void *argument)
-{
-    return n2_place(argument);
-}
-
 /* What comes before the first batch. */
 static int prepare(struct n2_build *build)
 {
@@ -207,7 +200,7 @@ static int prepare(struct n2_build *build)
         status = N2_ERR_CANCELLED;
     n2_pass_aim(build, graph, &build->undo);
     if (!status && n2_place_pays(build))
-        status = n2_team_run(build->team, place, build);
+        status = n2_place(build);
     if (!status)
         status = n2_insert_open(&build->inserter);
     if (!status)
@@ -221,9 +214,9 @@ static int prepare(struct n2_build *build)
     build->n_passes = index->merging == N2_MERGE_LEVEL0 && build->n_new > 0 ? 2 : 1;
     build->n_total = build->unlink.n_doomed + (uint64_t)build->n_passes * build->n_new;
     size_t lists = build->n_new * (sizeof(*build->order) + 2 * sizeof(*build->equals));
-    lists += build->moved_from ? build->n_new * sizeof(*build->moved_from) : 0;
     size_t scratches = (size_t)build->n_threads * build->scratches[0]->n_bytes;
-    N2_STORE(&index->build_bytes, lists + scratches + n2_insert_bytes(&build->inserter));
+    N2_STORE(&index->build_bytes,
+             lists + scratches + n2_place_bytes(build) + n2_insert_bytes(&build->inserter));
     build->begun = true;
     build->linked = build->n_new == 0 && (graph->settled || !graph->entry || build->most);
     graph->settled = build->linked && (graph->settled || !graph->entry);
@@ -367,7 +360,7 @@ static void release(struct n2_build *build)
     n2_team_close(build->team);
     n2_alloc_free(build->queries);
     n2_alloc_free(build->order);
-    n2_alloc_free(build->moved_from);
+    n2_alloc_free(build->place);
     n2_alloc_free(build->equals);
     n2_alloc_free(build->temp);
     n2_alloc_free(build);

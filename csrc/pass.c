@@ -94,11 +94,8 @@ static void reverse_order(struct n2_build *build)
         if (*n2_graph_height(&build->index->graph, build->order[i]) != 0)
             build->order[n++] = build->order[i];
     build->n_new = n;
-    for (size_t i = 0; i < n / 2; i++) {
-        uint32_t swap = build->order[i];
-        build->order[i] = build->order[n - 1 - i];
-        build->order[n - 1 - i] = swap;
-    }
+    for (size_t i = 0; i < n / 2; i++)
+        n2_swap(&build->order[i], &build->order[n - 1 - i]);
 }
 
 /* Copies the graph as it was before the build to `second`, whose columns have room. */

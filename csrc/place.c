@@ -16,9 +16,10 @@
 #define PIVOTS 32             /* of a cell */
 #define DEPTH 4               /* of cells in cells */
 #define FEW 64                /* nodes of a cell that is not split */
-#define GRAIN 256             /* nodes a thread takes at a time */
+#define GRAIN 256             /* nodes a thread takes at a time, */
+#define SHIFT_GRAIN 64        /* or shifts */
 #define MOVED_BYTES (1 << 20) /* moved while searches wait, */
-#define NODE_BYTES 256        /* of which a node costs as much, beside its vector */
+#define NODE_BYTES 256        /* of which a node costs as much, beside its rows */
 
 struct placing {
     const struct n2_build *build;
@@ -27,12 +28,19 @@ struct placing {
     size_t starts[PIVOTS + 1]; /* and where each begins */
 };
 
-static void swap_numbers(uint32_t *numbers, size_t a, size_t b)
-{
-    uint32_t swap = numbers[a];
-    numbers[a] = numbers[b];
-    numbers[b] = swap;
-}
+/* What lies at one node is to lie at another. */
+struct shift {
+    uint32_t from, to;
+};
+
+struct n2_place {
+    struct n2_store *store;
+    const struct n2_column *columns[4];            /* what is known of pending nodes, */
+    size_t n_columns, row_bytes;                   /* and of one of them */
+    struct shift shifts[MOVED_BYTES / NODE_BYTES]; /* those that come next, */
+    unsigned char rows[MOVED_BYTES];               /* and what they move */
+    uint32_t moved_from[]; /* where what lies at a pending node lay before; see move */
+};
 
 /* The number of that among pivots[n] which is nearest to a node. */
 static size_t nearest(const struct n2_view *view, uint32_t node, const uint32_t *pivots, size_t n,
@@ -61,7 +69,7 @@ static void choose_pivots(const struct n2_build *build, const uint64_t *words, s
         size_t next = i;
         if (before != N2_NONE)
             next += nearest(&build->inserter.view, before, pivots + i, PIVOTS - i, scratch);
-        swap_numbers(pivots, i, next);
+        n2_swap(&pivots[i], &pivots[next]);
     }
 }
 
@@ -128,16 +136,7 @@ static void sort_nodes(struct placing *p)
     n2_team_for(build->team, PIVOTS, 1, split_outer_cells, p);
 }
 
-static void swap_rows(const struct n2_column *column, uint32_t a, uint32_t b)
-{
-    unsigned char *x = n2_column_row(column, a), *y = n2_column_row(column, b), kept[64];
-    for (size_t i = 0, n; i < column->stride; i += n) {
-        n = n2_min(column->stride - i, sizeof(kept));
-        memcpy(kept, x + i, n);
-        memcpy(x + i, y + i, n);
-        memcpy(y + i, kept, n);
-    }
-}
+_Static_assert(MOVED_BYTES > 3 * N2_MAX_DIM * sizeof(float), "a shift or two have room");
 
 /* Tells the ids of a node, which came from another, where they are now. */
 static void adopt_ids(const struct n2_store *store, uint32_t node)
@@ -150,42 +149,83 @@ static void adopt_ids(const struct n2_store *store, uint32_t node)
     }
 }
 
-/* All that is known of pending nodes. Under the add lock, with the gate shut. */
-static void swap_nodes(struct n2_build *build, uint32_t a, uint32_t b)
+static void take_rows(void *context, size_t begin, size_t end, int worker)
 {
-    struct n2_store *store = &build->index->store;
-    const struct n2_space *spaces[2] = {&build->index->space, &build->trained};
-    swap_rows(&store->vectors, a, b);
-    swap_rows(&store->labels, a, b);
-    adopt_ids(store, a);
-    adopt_ids(store, b);
-    for (int i = 0; i < 2; i++)
-        if (spaces[i]->codes.base)
-            swap_rows(&spaces[i]->codes, a, b);
+    (void)worker;
+    struct n2_place *p = context;
+    for (size_t i = begin; i < end; i++) {
+        unsigned char *kept = p->rows + i * p->row_bytes;
+        for (size_t c = 0; c < p->n_columns; kept += p->columns[c++]->stride)
+            memcpy(kept, n2_column_row(p->columns[c], p->shifts[i].from), p->columns[c]->stride);
+    }
 }
 
-/* Moves what lies at each node to the node that to[] names, both less the first pending one, and
- * keeps in build->moved_from where it lay: as much as a millisecond allows, then searches and
- * changes have their turn. Ends early if told to. */
+static void put_rows(void *context, size_t begin, size_t end, int worker)
+{
+    (void)worker;
+    const struct n2_place *p = context;
+    for (size_t i = begin; i < end; i++) {
+        const unsigned char *kept = p->rows + i * p->row_bytes;
+        for (size_t c = 0; c < p->n_columns; kept += p->columns[c++]->stride)
+            memcpy(n2_column_row(p->columns[c], p->shifts[i].to), kept, p->columns[c]->stride);
+        adopt_ids(p->store, p->shifts[i].to);
+    }
+}
+
+/* Lists the columns as they are now: an added vector may have made those before it wider. Under the
+ * add lock. */
+static void list_columns(struct n2_place *p, const struct n2_build *build)
+{
+    const struct n2_index *index = build->index;
+    const struct n2_column *columns[] = {&index->store.vectors, &index->store.labels,
+                                         &index->space.codes, &build->trained.codes};
+    p->n_columns = p->row_bytes = 0;
+    for (int i = 0; i < 4; i++) {
+        if (!columns[i]->base)
+            continue;
+        p->columns[p->n_columns++] = columns[i];
+        p->row_bytes += columns[i]->stride;
+    }
+}
+
+/* Lists the next shifts, for which there is room, and returns their number. What lies at `first` +
+ * i is to lie at `first` + to[i]; nodes below *node are where they are to be. Follows each cycle of
+ * them; where there is no room for the rest, its end takes the place of its beginning. */
+static size_t list_shifts(struct n2_place *p, uint32_t *to, uint32_t n, uint32_t first,
+                          uint32_t *node)
+{
+    size_t n_shifts = 0, room = MOVED_BYTES / (p->row_bytes + NODE_BYTES);
+    while (*node < n && n_shifts + 1 < room) {
+        uint32_t begin = *node, from = begin;
+        while (to[begin] != begin && n_shifts + 1 < room) {
+            uint32_t there = to[begin];
+            p->shifts[n_shifts++] = (struct shift){first + from, first + there};
+            n2_swap(&to[begin], &to[there]);
+            if (to != p->moved_from)
+                n2_swap(&p->moved_from[begin], &p->moved_from[there]);
+            from = there;
+        }
+        if (from != begin)
+            p->shifts[n_shifts++] = (struct shift){first + from, first + begin};
+        *node += to[begin] == begin;
+    }
+    return n_shifts;
+}
+
+/* Moves what lies at each pending node to that which to[] names, and keeps in moved_from where it
+ * lay: as much as a millisecond allows, then searches and changes have their turn. Ends early if
+ * told to. */
 static void move(struct n2_build *build, uint32_t *to, const int32_t *cancel)
 {
     struct n2_index *index = build->index;
     uint32_t first = index->graph.first_pending, n = build->n_nodes - first, node = 0;
-    size_t room = n2_max(MOVED_BYTES / (index->store.vectors.stride + NODE_BYTES), 1);
     while (node < n && !(cancel && N2_LOAD(cancel))) {
         pthread_mutex_lock(&index->add);
         n2_gate_shut(&index->gate);
-        for (size_t n_moved = 0; node < n && n_moved < room; n_moved++) {
-            uint32_t there = to[node];
-            if (there == node) {
-                node++;
-                continue;
-            }
-            swap_nodes(build, first + node, first + there);
-            swap_numbers(to, node, there);
-            if (to != build->moved_from)
-                swap_numbers(build->moved_from, node, there);
-        }
+        list_columns(build->place, build);
+        size_t n_shifts = list_shifts(build->place, to, n, first, &node);
+        n2_team_for(build->team, n_shifts, SHIFT_GRAIN, take_rows, build->place);
+        n2_team_for(build->team, n_shifts, SHIFT_GRAIN, put_rows, build->place);
         N2_STORE(&index->graph.n_attached, index->graph.n_attached + 1);
         n2_gate_open(&index->gate);
         pthread_mutex_unlock(&index->add);
@@ -199,15 +239,17 @@ bool n2_place_pays(const struct n2_build *build)
            build->index->store.metric != N2_DOT; /* where products do not say who is near */
 }
 
-int n2_place(struct n2_build *build)
+static int place(void *argument)
 {
+    struct n2_build *build = argument;
     const struct n2_graph *graph = &build->index->graph;
     uint32_t first = graph->first_pending, n = build->n_nodes - first;
-    build->moved_from = n2_alloc(n, sizeof(*build->moved_from));
-    if (!build->moved_from)
+    build->place = n2_alloc(1, sizeof(*build->place) + n * sizeof(uint32_t));
+    if (!build->place)
         return N2_ERR_NO_MEMORY;
+    build->place->store = &build->index->store;
     for (uint32_t i = 0; i < n; i++)
-        build->moved_from[i] = i;
+        build->place->moved_from[i] = i;
     struct placing placing = {.build = build, .words = build->equals, .temp = build->temp};
     sort_nodes(&placing);
     if (N2_LOAD(&build->cancel)) /* which leaves them unsorted */
@@ -222,8 +264,25 @@ int n2_place(struct n2_build *build)
     return N2_LOAD(&build->cancel) ? N2_ERR_CANCELLED : N2_OK;
 }
 
+static int place_back(void *argument)
+{
+    struct n2_build *build = argument;
+    move(build, build->place->moved_from, NULL);
+    return N2_OK;
+}
+
+int n2_place(struct n2_build *build)
+{
+    return n2_team_run(build->team, place, build);
+}
+
 void n2_place_undo(struct n2_build *build)
 {
-    if (build->moved_from)
-        move(build, build->moved_from, NULL);
+    if (build->place)
+        n2_team_run(build->team, place_back, build);
+}
+
+size_t n2_place_bytes(const struct n2_build *build)
+{
+    return build->place ? sizeof(*build->place) + build->n_new * sizeof(uint32_t) : 0;
 }

@@ -16,11 +16,14 @@ bool n2_place_pays(const struct n2_build *build);
 
 /* Puts the vectors of the pending nodes, with their ids and codes, in an order in which near ones
  * follow each other; the nodes are the same ones, and what build->order says of them holds.
- * Searches wait for a millisecond at a time. On the team's leader. Returns 0, N2_ERR_NO_MEMORY or
- * N2_ERR_CANCELLED, and n2_place_undo is due. */
+ * Searches wait for a millisecond at a time. Returns 0, or N2_ERR_NO_MEMORY or N2_ERR_CANCELLED,
+ * and n2_place_undo is due. */
 int n2_place(struct n2_build *build);
 
 /* Puts them where they were. */
 void n2_place_undo(struct n2_build *build);
+
+/* Memory that both take. */
+size_t n2_place_bytes(const struct n2_build *build);
 
 #endif

@@ -181,7 +181,7 @@ static void test_undone(void)
     struct model m;
     struct n2_build *build;
     pthread_t thread;
-    model_make(&m, N2_ANGULAR, 12000, 300); /* are moved in six parts */
+    model_make(&m, N2_ANGULAR, 12000, 300); /* are moved in some parts */
     REQUIRE(m.index != NULL);
     struct bytes before = index_bytes(m.index);
     REQUIRE_OK(n2_build_begin(&build, m.index, NULL));
