@@ -21,7 +21,7 @@ measure() {
 }
 
 cores=$(getconf _NPROCESSORS_ONLN)
-many=n2,n2-original,nmslib,annoy,faiss,usearch,vsag,symphonyqg
+many=n2,n2-sq8-only,n2-original,nmslib,annoy,faiss,usearch,vsag,symphonyqg
 
 measure glove-100-100k --data glove-100 --n 100000 --peers all --sets 2 --build-threads "$cores"
 measure glove-100-100k --data glove-100 --n 100000 --peers all --sets 1 --build-threads "$cores,1"
@@ -31,7 +31,7 @@ for set in glove-100 patches-960 sift-128; do
     # It builds in one thread, for up to 20 minutes, and would hold up the others.
     measure "$set" --data "$set" --peers coder-hnsw --sets 1 --k 10 --build-threads "$cores"
 done
-measure youtube-40 --data youtube-40 --n 5000000 --peers n2,n2-sq8,n2-original --reference n2-original \
+measure youtube-40 --data youtube-40 --n 5000000 --peers n2,n2-sq8,n2-sq8-only,n2-original --reference n2-original \
     --m 12 --ef-construction 100 --k 10 --build-threads "$cores" --build-limit 60m
 measure glove-100-dot --data glove-100-dot --peers "$many,alayalite" --sets 1 --k 10 --build-threads "$cores"
 # Two graphs of those where more links pay most, and sketches.

@@ -54,6 +54,7 @@ func (o *own) make(dim int, metric string, params map[string]float64) error {
 		Merging:        n2.Merging(params["merging"]),
 		Store:          storages[params["bits"]],
 		Sketch:         n2.Sketch(params["sketch"]),
+		Navigation:     n2.Navigation(params["navigation"]),
 		AutoLink:       o.autoLink,
 	})
 	return err

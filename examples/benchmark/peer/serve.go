@@ -37,11 +37,12 @@ type engine interface {
 
 // engines make the peers of kind "go".
 var engines = map[string]func() (e engine, version string){
-	Own:          newOwn,
-	"n2-f16":     newOwn,
-	"n2-sq8":     newOwn,
-	"n2-sketch":  newOwn,
-	"coder-hnsw": newCoder,
+	Own:           newOwn,
+	"n2-f16":      newOwn,
+	"n2-sq8":      newOwn,
+	"n2-sq8-only": newOwn,
+	"n2-sketch":   newOwn,
+	"coder-hnsw":  newCoder,
 }
 
 var errNoBatch = errors.New("no batch call")

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -66,10 +67,10 @@ func graph(m, efConstruction int) map[string]any {
 	return map[string]any{"M": m, "efConstruction": efConstruction}
 }
 
-// variant describes N2 with one more build parameter.
-func variant(name, param string, value float64, note string) Spec {
+// variant describes N2 with more build parameters.
+func variant(name string, more map[string]any, note string) Spec {
 	params := graph(16, 200)
-	params[param] = value
+	maps.Copy(params, more)
 	return Spec{
 		Name: name, Version: "working tree", Kind: "go", Package: "github.com/n2ann/n2/go",
 		Metrics:      []string{"angular", "L2", "dot"},
@@ -93,9 +94,11 @@ var goSpecs = []Spec{
 		CanSave:      true, CanMap: true,
 		Note: "is asked for recall, of which it measures while building what it takes",
 	},
-	variant("n2-f16", "bits", 16, roundingNote),
-	variant("n2-sq8", "bits", 8, roundingNote),
-	variant("n2-sketch", "sketch", float64(n2.SketchOn), "N2 that keeps a sketch of every link"),
+	variant("n2-f16", map[string]any{"bits": 16}, roundingNote),
+	variant("n2-sq8", map[string]any{"bits": 8}, roundingNote),
+	variant("n2-sq8-only", map[string]any{"bits": 8, "navigation": int(n2.NavigateVectors)},
+		roundingNote+"; it keeps nothing else of them and walks by them, in the least memory"),
+	variant("n2-sketch", map[string]any{"sketch": int(n2.SketchOn)}, "N2 that keeps a sketch of every link"),
 	{
 		Name: "coder-hnsw", Version: "0.6.1", Kind: "go", Package: "github.com/coder/hnsw",
 		Metrics:      []string{"angular", "L2"},
