@@ -38,6 +38,7 @@ type turn struct {
 	best    found
 	qps     []float64
 	verdict Verdict
+	more    *More
 	failed  bool
 }
 
@@ -120,6 +121,9 @@ func (r *runner) turn(ctx context.Context, m member, p point, t *turn, running m
 	if round == 0 || f.qps() > t.best.qps() {
 		t.best = f
 	}
+	if round == 0 && f.Count > judged {
+		t.more = &More{Judged: f.Count, Recall: v.Recall, RecallDistance: v.RecallDistance}
+	}
 	if round == 0 && v.Missing > 0 {
 		return r.failed(ctx, m, 0, "search", fmt.Errorf("k=%d, %s, %s: fewer than k for %d of %d queries, %d ids missing",
 			p.k, label(t.search), p.mode, v.Short, f.Count, v.Missing))
@@ -157,7 +161,7 @@ func (r *runner) result(m member, p point, t *turn, reference *Reference) *Searc
 		Search: t.search, K: p.k, Mode: p.mode, Threads: p.threads, QPS: sorted[n-1],
 		QPSSpread: (sorted[n-1] - sorted[0]) / median, Repeats: n,
 		Recall: t.verdict.Recall, RecallDistance: t.verdict.RecallDistance, Judged: min(judged, r.Data.QueryCount),
-		Reference: reference}
+		More: t.more, Reference: reference}
 	if l := t.best.Latencies; len(l) == 3 {
 		s.P50, s.P95, s.P99 = l[0], l[1], l[2]
 	}

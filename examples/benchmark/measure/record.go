@@ -89,7 +89,16 @@ type Search struct {
 	Recall         float64        `json:"recall"`          // by id
 	RecallDistance float64        `json:"recall_distance"` // one as near as the k-th true neighbour counts too
 	Judged         int            `json:"judged"`          // of how many queries, the first ones; 0 is not known
+	More           *More          `json:"more,omitempty"`  // of more queries, where the first repeat made more searches
 	Reference      *Reference     `json:"reference"`
+}
+
+// More is the recall of all searches of the first repeat. How many these were depends on the peer and
+// its speed: it tells the recall of a point more exactly, and is not to compare peers by.
+type More struct {
+	Judged         int     `json:"judged"`
+	Recall         float64 `json:"recall"`
+	RecallDistance float64 `json:"recall_distance"`
 }
 
 // A LiveRun is an index that one peer searched and changed at the same time.
