@@ -193,6 +193,38 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestMore has more queries than are judged by default, of which those behind find nothing: peers are
+// compared by the first ones, and the recall of all is there too.
+func TestMore(t *testing.T) {
+	o, _ := options(t, "")
+	const n = judged * 3 / 2
+	queries, truth := make([]float32, n), make([][]int32, n)
+	for i := range truth {
+		queries[i], truth[i] = -1, []int32{0, 1, 2}
+		if i >= judged {
+			truth[i] = []int32{7, 8, 9}
+		}
+	}
+	o.Data.QueryCount, o.Data.Queries = n, writeFloats(t, queries...)
+	o.Data.Truth = func(context.Context, int) ([][]int32, [][]float32, error) { return truth, nil, nil }
+	if err := Run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	_, records := count(t, o.Out)
+	seen := 0
+	for _, r := range records {
+		if s := r.Search; s != nil {
+			seen++
+			if s.Judged != judged || s.Recall != 1 || s.More == nil || s.More.Judged != n || s.More.Recall != 2.0/3 {
+				t.Errorf("%+v, more %+v", s, s.More)
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no searches")
+	}
+}
+
 func TestScheduleIsDeterministic(t *testing.T) {
 	a, _ := options(t, "")
 	b, _ := options(t, "")

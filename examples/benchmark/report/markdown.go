@@ -27,8 +27,8 @@ func (d *data) introduction() string {
 }
 
 // markdownPage writes the page: for each data set the recall plot, the table of speeds and ratios,
-// that of builds and memory, and folded those at equal M; then growth and failures. The plots lie
-// beside it.
+// that of builds and memory, and folded those at equal M; then what was found that was asked
+// for, growth and failures. The plots lie beside it.
 func (d *data) markdownPage() string {
 	const images = "."
 	var b strings.Builder
@@ -62,7 +62,7 @@ func (d *data) markdownPage() string {
 		writeTable(&b, s.latencyTable(10, 0.95))
 		writeSituations(&b, s, images)
 	}
-	for _, s := range d.growthSections() {
+	for _, s := range d.overallSections() {
 		fmt.Fprintf(&b, "## %s\n\n", s.title)
 		for _, f := range s.figures {
 			b.WriteString(picture(f, images))

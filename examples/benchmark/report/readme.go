@@ -73,8 +73,8 @@ func replaceSection(text []byte, body string) ([]byte, error) {
 	return append(out, text[end:]...), nil
 }
 
-// ReadmeSection writes the section: a table of N2's ratios on each data set at its largest n, and for
-// each of these the recall plot. The rest is on the page that Write made.
+// ReadmeSection writes the section: tables of N2's ratios and of its recall on each data set at its
+// largest n, and for each of these the recall plot. The rest is on the page that Write made.
 func ReadmeSection(records []measure.Record, options ReadmeOptions) (string, error) {
 	d := collect(records)
 	if len(d.sets) == 0 && len(d.other) == 0 {
@@ -87,6 +87,7 @@ func ReadmeSection(records []measure.Record, options ReadmeOptions) (string, err
 	}
 	b.WriteString("\n\n")
 	writeTable(&b, d.overview())
+	writeTable(&b, askedTable(d.largest()))
 	fmt.Fprintf(&b, "All peers by numbers, builds, memory, other sizes, searches under filters and of an index that changes, growth and failures: "+
 		"[all tables and plots](%s).\n\n", join(options.Images, pageFile))
 	for _, s := range d.largest() {

@@ -103,7 +103,7 @@ func (d *data) sections() []section {
 		}
 		list = append(list, s.situations()...)
 	}
-	list = append(list, d.growthSections()...)
+	list = append(list, d.overallSections()...)
 	if t, ok := d.failures(0); ok {
 		list = append(list, section{title: "Failures", tables: []table{t}})
 	}
@@ -188,6 +188,15 @@ func (s *set) views() []view {
 		return cmp.Or(cmp.Compare(a.k, b.k), cmp.Compare(a.threads, b.threads), strings.Compare(a.mode, b.mode))
 	})
 	return list
+}
+
+// overallSections show what several subsets say together.
+func (d *data) overallSections() []section {
+	var list []section
+	if t := askedTable(d.sets); len(t.Rows) > 0 {
+		list = append(list, section{title: "Asked and found", tables: []table{t}})
+	}
+	return append(list, d.growthSections()...)
 }
 
 // growthSections shows, for each data set that was measured at several n, how the costs grow.
