@@ -138,28 +138,33 @@ static void prepare(struct group *g, const struct n2_store *store, const float *
 }
 
 /* Scans the nodes that there are at its beginning, a block at a time: between two blocks the gate
- * may be shut, so that nobody waits for a whole scan. Where nodes were renumbered or duplicates
- * attached meanwhile it ends, and sets *again. */
+ * may be shut, so that nobody waits for a whole scan. Where ids got other nodes meanwhile it ends,
+ * and sets *again: then it is to be made in one go. */
 static int scan_group(struct n2_index *index, struct group *g, bool *again)
 {
     struct n2_view view = {.n_nodes = 1};
-    uint32_t n_attached = 0;
+    struct n2_slot *slot = NULL;
+    uint32_t n_renumbered = 0;
+    bool at_once = *again;
     *again = false;
     for (uint32_t from = 0; from < view.n_nodes && !*again;) {
-        struct n2_slot *slot = n2_gate_enter(&index->gate);
+        slot = slot ? slot : n2_gate_enter(&index->gate);
         if (!slot)
             return N2_ERR_CLOSED;
         if (from == 0) {
             n2_index_view(index, &view);
             view.n_ids = g->n_ids;
-            n_attached = N2_LOAD(&index->graph.n_attached);
+            n_renumbered = N2_LOAD(&index->graph.n_renumbered);
         }
-        *again = n_attached != N2_LOAD(&index->graph.n_attached);
+        *again = n_renumbered != N2_LOAD(&index->graph.n_renumbered);
         if (!*again)
             from = n2_scan_block(&view, from, g->scans, g->n);
         if (from == view.n_nodes)
             view.n_nodes = n2_view_end(&view);
+        if (at_once && from < view.n_nodes)
+            continue;
         n2_gate_leave(&index->gate, slot);
+        slot = NULL;
     }
     return N2_OK;
 }
@@ -176,11 +181,11 @@ static int scan(struct n2_index *index, const float *queries, size_t n, size_t k
     int status = g.vectors && g.wholes && g.words ? N2_OK : N2_ERR_NO_MEMORY;
     for (size_t i = 0; i < n && !status; i += g.n) {
         g.n = n2_min(room, n - i);
-        bool again = true;
-        while (again && !status) {
+        bool again = false;
+        do {
             prepare(&g, &index->store, queries + i * dim);
             status = scan_group(index, &g, &again);
-        }
+        } while (again && !status);
         for (size_t j = 0; j < g.n && !status; j++)
             n2_search_results(&index->store, &g.heaps[j], out + (i + j) * k, &n_out[i + j]);
     }

@@ -5,7 +5,8 @@
  * makes no worse a graph; the order is a function of the seed.
  *
  * While a build runs, searches see what it has linked so far. To undo it, its nodes first become
- * pending again; then, with no search inside, the rows of older nodes are put back.
+ * pending again; then, with no search inside, the links of older nodes are put back; and last what
+ * was moved in memory.
  */
 #include "pass.h"
 
@@ -215,8 +216,7 @@ static int prepare(struct n2_build *build)
     build->n_total = build->unlink.n_doomed + (uint64_t)build->n_passes * build->n_new;
     size_t lists = build->n_new * (sizeof(*build->order) + 2 * sizeof(*build->equals));
     size_t scratches = (size_t)build->n_threads * build->scratches[0]->n_bytes;
-    N2_STORE(&index->build_bytes,
-             lists + scratches + n2_place_bytes(build) + n2_insert_bytes(&build->inserter));
+    N2_STORE(&index->build_bytes, lists + scratches + n2_insert_bytes(&build->inserter));
     build->begun = true;
     build->linked = build->n_new == 0 && (graph->settled || !graph->entry || build->most);
     graph->settled = build->linked && (graph->settled || !graph->entry);
@@ -233,7 +233,7 @@ static void look_ahead(struct n2_build *build)
         build->done = true;
 }
 
-/* Finds out what there is to do, and prepares the first of it. */
+/* Finds out what there is to do. */
 static int survey(struct n2_build *build)
 {
     struct n2_index *index = build->index;
@@ -259,10 +259,8 @@ static int survey(struct n2_build *build)
     uint32_t n_dead = N2_LOAD(&graph->n_dead);
     if (n_dead > (build->most ? n2_due_dead(graph->n_linked) : 0))
         status = n2_unlink_open(&build->unlink, &build->inserter);
-    if (build->unlink.n_doomed == 0)
-        return status ? status : prepare(build);
     build->n_total = build->unlink.n_doomed + (uint64_t)build->n_new;
-    graph->settled = false;
+    graph->settled = graph->settled && build->unlink.n_doomed == 0;
     return status;
 }
 
@@ -292,18 +290,27 @@ static int advance(struct n2_build *build)
         return n2_pass_step(build);
     if (build->begun)
         return n2_compact_open(compaction, build->index);
-    int status = n2_team_run(build->team, unlink_next, build);
+    int status = N2_OK;
+    if (build->unlink.doomed)
+        status = n2_team_run(build->team, unlink_next, build);
     if (status || build->unlink.doomed)
         return status;
     status = prepare(build);
     return status || build->n_new > 0 || build->linked ? status : n2_pass_step(build);
 }
 
+static bool is_closed(struct n2_index *index)
+{
+    pthread_mutex_lock(&index->state);
+    bool closed = index->closed;
+    pthread_mutex_unlock(&index->state);
+    return closed;
+}
+
 /* Makes the index as it was before the build. */
-static void undo(struct n2_build *build)
+static void restore(struct n2_build *build)
 {
     struct n2_index *index = build->index;
-    n2_turn_take(&index->turn);
     if (build->begun) {
         for (size_t i = 0; i < build->n_new; i++)
             N2_RELEASE(n2_graph_height(&index->graph, build->order[i]), 0);
@@ -319,11 +326,22 @@ static void undo(struct n2_build *build)
     pthread_mutex_lock(&index->add);
     claim(index, build->n_claimed);
     pthread_mutex_unlock(&index->add);
+}
+
+/* The same, but for an index that is about to go: searches there do without what goes first. */
+static void undo(struct n2_build *build)
+{
+    struct n2_index *index = build->index;
+    n2_turn_take(&index->turn);
+    if (is_closed(index))
+        n2_index_hide_slack(index);
+    else
+        restore(build);
     n2_turn_give(&index->turn);
 }
 
 /* Makes `build` the one under way; waits for another to end if told to. */
-static int take_place(struct n2_index *index, struct n2_build *build, bool wait)
+static int begin_alone(struct n2_index *index, struct n2_build *build, bool wait)
 {
     int status = N2_OK;
     pthread_mutex_lock(&index->state);
@@ -339,7 +357,7 @@ static int take_place(struct n2_index *index, struct n2_build *build, bool wait)
     return status;
 }
 
-/* Gives the place back and frees the build. */
+/* Lets another begin and frees the build. */
 static void release(struct n2_build *build)
 {
     struct n2_index *index = build->index;
@@ -360,7 +378,7 @@ static void release(struct n2_build *build)
     n2_team_close(build->team);
     n2_alloc_free(build->queries);
     n2_alloc_free(build->order);
-    n2_alloc_free(build->place);
+    n2_alloc_free(build->mover);
     n2_alloc_free(build->equals);
     n2_alloc_free(build->temp);
     n2_alloc_free(build);
@@ -409,7 +427,7 @@ static int begin(struct n2_build **result, struct n2_index *index,
     build->index = index;
     status = copy_queries(build, options);
     if (!status)
-        status = take_place(index, build, wait);
+        status = begin_alone(index, build, wait);
     if (status) {
         n2_alloc_free(build->queries);
         n2_alloc_free(build);

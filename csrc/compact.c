@@ -190,7 +190,7 @@ static void put_in_place(struct n2_compaction *c)
     N2_STORE(&graph->n_claimed, c->n_new);
     N2_STORE(&graph->n_gone, graph->n_gone - (c->n_old - c->n_new));
     N2_STORE(&c->index->given_back_bytes, c->index->given_back_bytes + n_given);
-    N2_STORE(&graph->n_attached, graph->n_attached + 1); /* for those who scan block by block */
+    N2_STORE(&graph->n_renumbered, graph->n_renumbered + 1); /* for those who scan block by block */
 }
 
 static int finish(struct n2_compaction *c)

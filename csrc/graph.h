@@ -30,10 +30,10 @@ struct n2_graph {
     uint32_t n_upper;       /* rows of `upper` in use */
     uint32_t first_pending; /* all nodes below are linked or gone */
     uint32_t n_linked, n_gone;
-    uint32_t n_attached; /* ids that went from a node to an equal one, and compactions; counted with
-                            the gate shut */
-    uint32_t n_claimed;  /* nodes below are linked or gone, or the build under way links them */
-    uint32_t n_dead;     /* of those, nodes without ids that are not gone */
+    uint32_t n_renumbered; /* times that ids got other nodes without a change of their vectors;
+                              counted with the gate shut */
+    uint32_t n_claimed;    /* nodes below are linked or gone, or the build under way links them */
+    uint32_t n_dead;       /* of those, nodes without ids that are not gone */
     uint32_t n_level[N2_MAX_LEVEL + 1]; /* linked nodes whose highest level is l */
     uint32_t n_changed;  /* nodes that were linked or unlinked since recall was measured (tune.h) */
     uint32_t n_loose;    /* nodes that n2_link linked since repair.h was there */

@@ -6,6 +6,8 @@
 #include "alloc.h"
 #include "scratch.h"
 
+#include <time.h>
+
 /* Addresses reserved for an index: eight times what it holds, within these bounds. When they are
  * used up the columns move, which copies them; from then on that is rare. */
 #define LEAST_RESERVED ((size_t)1 << 30)
@@ -170,6 +172,11 @@ void n2_free(struct n2_index *index)
     n2_turn_destroy(&index->turn);
     n2_gate_destroy(&index->gate);
     n2_alloc_free(index);
+}
+
+void n2_index_rest_add(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL); /* to wake a thread takes as long */
 }
 
 void n2_index_view(const struct n2_index *index, struct n2_view *view)

@@ -9,7 +9,7 @@
  *   add     what an added, replaced or deleted vector changes: the store's columns and counters,
  *           the keys, graph.heights of nodes that no build has claimed, graph.n_claimed, n_dead
  *           and n_gone
- *   gate    searches hold a slot of it; shut, it keeps them out while columns move
+ *   gate    searches hold a slot of it; shut, it keeps them out while rows or columns move
  *
  * What searches read without a lock (counters, links, heights, ids), and the key of an id, is
  * published as base.h says. Who looks for the id of a key takes the add lock.
@@ -74,6 +74,10 @@ void n2_index_leave(struct n2_index *index);
  */
 int n2_index_resume(struct n2_index *index);
 void n2_index_rest(struct n2_index *index);
+
+/* For whoever gave up the add lock and is about to take it again: lets those in who wait for it,
+ * which the lock does not see to. */
+void n2_index_rest_add(void);
 
 /* What a search sees now. The caller is in the gate. */
 void n2_index_view(const struct n2_index *index, struct n2_view *view);

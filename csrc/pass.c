@@ -184,7 +184,7 @@ static void attach_equals(struct n2_build *build, size_t from, size_t to)
         insert_id(store, node, before, id);
         before = id;
         let_go(build, own);
-        N2_STORE(&graph->n_attached, graph->n_attached + 1);
+        N2_STORE(&graph->n_renumbered, graph->n_renumbered + 1);
     }
 }
 
@@ -222,6 +222,7 @@ static int finish(struct n2_build *build)
         attach_equals(build, i, n2_min(i + ATTACH_AT_ONCE, build->n_equals));
         n2_gate_open(&index->gate);
         pthread_mutex_unlock(&index->add);
+        n2_index_rest_add();
     }
     pthread_mutex_lock(&index->add);
     drop_dead(build);

@@ -11,6 +11,8 @@
 #include "hash.h"
 #include "sort.h"
 
+#include <time.h>
+
 #define PIVOT_SALT UINT64_C(0x7069766f74) /* makes the pivots' hash another than the levels' */
 #define LEAST_PLACED 4096     /* of fewer, all that is read stays in the caches anyway */
 #define PIVOTS 32             /* of a cell */
@@ -33,13 +35,16 @@ struct shift {
     uint32_t from, to;
 };
 
-struct n2_place {
+struct n2_mover {
     struct n2_store *store;
-    const struct n2_column *columns[4];            /* what is known of pending nodes, */
-    size_t n_columns, row_bytes;                   /* and of one of them */
+    const struct n2_column *columns[4]; /* what is known of pending nodes, */
+    size_t n_columns, row_bytes;        /* and of one of them */
+    uint32_t first, n, next;            /* pending node, their number; those below first + next
+                                           hold what they are to hold */
+    size_t n_shifts;
     struct shift shifts[MOVED_BYTES / NODE_BYTES]; /* those that come next, */
     unsigned char rows[MOVED_BYTES];               /* and what they move */
-    uint32_t moved_from[]; /* where what lies at a pending node lay before; see move */
+    uint32_t moved_from[]; /* [n] where what lies at a node lay before; both less `first` */
 };
 
 /* The number of that among pivots[n] which is nearest to a node. */
@@ -136,15 +141,13 @@ static void sort_nodes(struct placing *p)
     n2_team_for(build->team, PIVOTS, 1, split_outer_cells, p);
 }
 
-_Static_assert(MOVED_BYTES > 3 * N2_MAX_DIM * sizeof(float), "a shift or two have room");
-
-/* Tells the ids of a node, which came from another, where they are now. */
-static void adopt_ids(const struct n2_store *store, uint32_t node)
+/* Tells the ids of a node that what they name is at another now. */
+static void lead_ids(const struct n2_store *store, struct shift shift)
 {
-    uint32_t id = *n2_store_label(store, node);
-    while (id < store->n_ids) {
+    uint32_t id = *n2_store_label(store, shift.to);
+    while (id < store->n_ids && n2_store_entry(store, id).node == shift.from) {
         uint32_t next = n2_store_entry(store, id).next;
-        n2_store_set_entry(store, id, (struct n2_id){node, next});
+        n2_store_set_entry(store, id, (struct n2_id){shift.to, next});
         id = next > id ? next : N2_NONE; /* else rotten */
     }
 }
@@ -152,83 +155,98 @@ static void adopt_ids(const struct n2_store *store, uint32_t node)
 static void take_rows(void *context, size_t begin, size_t end, int worker)
 {
     (void)worker;
-    struct n2_place *p = context;
+    struct n2_mover *m = context;
     for (size_t i = begin; i < end; i++) {
-        unsigned char *kept = p->rows + i * p->row_bytes;
-        for (size_t c = 0; c < p->n_columns; kept += p->columns[c++]->stride)
-            memcpy(kept, n2_column_row(p->columns[c], p->shifts[i].from), p->columns[c]->stride);
+        unsigned char *kept = m->rows + i * m->row_bytes;
+        for (size_t c = 0; c < m->n_columns; kept += m->columns[c++]->stride)
+            memcpy(kept, n2_column_row(m->columns[c], m->shifts[i].from), m->columns[c]->stride);
     }
 }
 
 static void put_rows(void *context, size_t begin, size_t end, int worker)
 {
     (void)worker;
-    const struct n2_place *p = context;
+    const struct n2_mover *m = context;
     for (size_t i = begin; i < end; i++) {
-        const unsigned char *kept = p->rows + i * p->row_bytes;
-        for (size_t c = 0; c < p->n_columns; kept += p->columns[c++]->stride)
-            memcpy(n2_column_row(p->columns[c], p->shifts[i].to), kept, p->columns[c]->stride);
-        adopt_ids(p->store, p->shifts[i].to);
+        const unsigned char *kept = m->rows + i * m->row_bytes;
+        for (size_t c = 0; c < m->n_columns; kept += m->columns[c++]->stride)
+            memcpy(n2_column_row(m->columns[c], m->shifts[i].to), kept, m->columns[c]->stride);
+        lead_ids(m->store, m->shifts[i]);
     }
 }
 
-/* Lists the columns as they are now: an added vector may have made those before it wider. Under the
- * add lock. */
-static void list_columns(struct n2_place *p, const struct n2_build *build)
+_Static_assert(MOVED_BYTES > 3 * N2_MAX_DIM * sizeof(float), "there is room for two shifts");
+
+/* Lists the next shifts that there is room for, and says whether there are any. What lies at node i
+ * is to lie at to[i]. Follows each cycle of them; where there is no room for the rest of one, its
+ * last node takes the place of the first. */
+static bool list_shifts(struct n2_mover *m, uint32_t *to)
+{
+    size_t n = 0, room = MOVED_BYTES / (m->row_bytes + NODE_BYTES);
+    while (m->next < m->n && n + 1 < room) {
+        uint32_t begin = m->next, from = begin;
+        while (to[begin] != begin && n + 1 < room) {
+            uint32_t there = to[begin];
+            m->shifts[n++] = (struct shift){m->first + from, m->first + there};
+            n2_swap(&to[begin], &to[there]);
+            if (to != m->moved_from)
+                n2_swap(&m->moved_from[begin], &m->moved_from[there]);
+            from = there;
+        }
+        if (from != begin)
+            m->shifts[n++] = (struct shift){m->first + from, m->first + begin};
+        m->next += to[begin] == begin;
+    }
+    m->n_shifts = n;
+    return n > 0;
+}
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* Lists what is to be moved as it is now: an added vector may have made those before it wider, but
+ * not while a build has the turn. */
+static void list_columns(struct n2_mover *m, const struct n2_build *build)
 {
     const struct n2_index *index = build->index;
     const struct n2_column *columns[] = {&index->store.vectors, &index->store.labels,
                                          &index->space.codes, &build->trained.codes};
-    p->n_columns = p->row_bytes = 0;
+    m->n_columns = m->row_bytes = 0;
     for (int i = 0; i < 4; i++) {
         if (!columns[i]->base)
             continue;
-        p->columns[p->n_columns++] = columns[i];
-        p->row_bytes += columns[i]->stride;
+        m->columns[m->n_columns++] = columns[i];
+        m->row_bytes += columns[i]->stride;
     }
-}
-
-/* Lists the next shifts, for which there is room, and returns their number. What lies at `first` +
- * i is to lie at `first` + to[i]; nodes below *node are where they are to be. Follows each cycle of
- * them; where there is no room for the rest, its end takes the place of its beginning. */
-static size_t list_shifts(struct n2_place *p, uint32_t *to, uint32_t n, uint32_t first,
-                          uint32_t *node)
-{
-    size_t n_shifts = 0, room = MOVED_BYTES / (p->row_bytes + NODE_BYTES);
-    while (*node < n && n_shifts + 1 < room) {
-        uint32_t begin = *node, from = begin;
-        while (to[begin] != begin && n_shifts + 1 < room) {
-            uint32_t there = to[begin];
-            p->shifts[n_shifts++] = (struct shift){first + from, first + there};
-            n2_swap(&to[begin], &to[there]);
-            if (to != p->moved_from)
-                n2_swap(&p->moved_from[begin], &p->moved_from[there]);
-            from = there;
-        }
-        if (from != begin)
-            p->shifts[n_shifts++] = (struct shift){first + from, first + begin};
-        *node += to[begin] == begin;
-    }
-    return n_shifts;
 }
 
 /* Moves what lies at each pending node to that which to[] names, and keeps in moved_from where it
- * lay: as much as a millisecond allows, then searches and changes have their turn. Ends early if
- * told to. */
+ * lay: a millisecond's work at a time, or as much as takes as long as it had to wait for searches
+ * to let it in, as where each of them scans a million vectors. Then they, and changes, have their
+ * turn. Ends early if told to. */
 static void move(struct n2_build *build, uint32_t *to, const int32_t *cancel)
 {
     struct n2_index *index = build->index;
-    uint32_t first = index->graph.first_pending, n = build->n_nodes - first, node = 0;
-    while (node < n && !(cancel && N2_LOAD(cancel))) {
+    struct n2_mover *m = build->mover;
+    list_columns(m, build);
+    m->next = 0;
+    while (!(cancel && N2_LOAD(cancel)) && list_shifts(m, to)) {
+        double since = seconds();
         pthread_mutex_lock(&index->add);
         n2_gate_shut(&index->gate);
-        list_columns(build->place, build);
-        size_t n_shifts = list_shifts(build->place, to, n, first, &node);
-        n2_team_for(build->team, n_shifts, SHIFT_GRAIN, take_rows, build->place);
-        n2_team_for(build->team, n_shifts, SHIFT_GRAIN, put_rows, build->place);
-        N2_STORE(&index->graph.n_attached, index->graph.n_attached + 1);
+        double waited = seconds() - since;
+        do {
+            n2_team_for(build->team, m->n_shifts, SHIFT_GRAIN, take_rows, m);
+            n2_team_for(build->team, m->n_shifts, SHIFT_GRAIN, put_rows, m);
+        } while (seconds() - since < 2 * waited && list_shifts(m, to));
+        N2_STORE(&index->graph.n_renumbered, index->graph.n_renumbered + 1);
         n2_gate_open(&index->gate);
         pthread_mutex_unlock(&index->add);
+        n2_index_rest_add();
     }
 }
 
@@ -244,12 +262,6 @@ static int place(void *argument)
     struct n2_build *build = argument;
     const struct n2_graph *graph = &build->index->graph;
     uint32_t first = graph->first_pending, n = build->n_nodes - first;
-    build->place = n2_alloc(1, sizeof(*build->place) + n * sizeof(uint32_t));
-    if (!build->place)
-        return N2_ERR_NO_MEMORY;
-    build->place->store = &build->index->store;
-    for (uint32_t i = 0; i < n; i++)
-        build->place->moved_from[i] = i;
     struct placing placing = {.build = build, .words = build->equals, .temp = build->temp};
     sort_nodes(&placing);
     if (N2_LOAD(&build->cancel)) /* which leaves them unsorted */
@@ -267,22 +279,28 @@ static int place(void *argument)
 static int place_back(void *argument)
 {
     struct n2_build *build = argument;
-    move(build, build->place->moved_from, NULL);
+    move(build, build->mover->moved_from, NULL);
     return N2_OK;
 }
 
 int n2_place(struct n2_build *build)
 {
+    struct n2_index *index = build->index;
+    uint32_t first = index->graph.first_pending, n = build->n_nodes - first;
+    struct n2_mover *m = n2_alloc(1, sizeof(*m) + n * sizeof(uint32_t));
+    if (!m)
+        return N2_ERR_NO_MEMORY;
+    m->store = &index->store;
+    m->first = first;
+    m->n = n;
+    for (uint32_t i = 0; i < n; i++)
+        m->moved_from[i] = i;
+    build->mover = m;
     return n2_team_run(build->team, place, build);
 }
 
 void n2_place_undo(struct n2_build *build)
 {
-    if (build->place)
+    if (build->mover)
         n2_team_run(build->team, place_back, build);
-}
-
-size_t n2_place_bytes(const struct n2_build *build)
-{
-    return build->place ? sizeof(*build->place) + build->n_new * sizeof(uint32_t) : 0;
 }

@@ -23,7 +23,4 @@ int n2_place(struct n2_build *build);
 /* Puts them where they were. */
 void n2_place_undo(struct n2_build *build);
 
-/* Memory that both take. */
-size_t n2_place_bytes(const struct n2_build *build);
-
 #endif

@@ -252,6 +252,9 @@ func loadCore(path string, noMap bool) (*core, error) {
 	return ownCore(index), nil
 }
 
+// close gives back the index's memory. A build that was begun is still to be ended.
+func (c *core) close() { C.n2_close(c.index) }
+
 // free closes and frees the index; no call may be in progress or follow.
 func (c *core) free() {
 	c.cleanup.Stop()

@@ -125,6 +125,7 @@ func (x *Index) Close() error {
 		x.endWriter()   // for which an Add may wait in C
 		x.adds.drain()
 		x.walks.drain()
+		x.core.close()      // so that a build has nothing to put back
 		if x.build != nil { // its Build is between two steps, and will not get into walks again
 			x.build.end()
 			x.build = nil

@@ -12,6 +12,7 @@ type core struct{}
 func newCore(int, *Options, keyKind) (*core, error) { return nil, ErrNoCgo }
 func loadCore(string, bool) (*core, error)          { return nil, ErrNoCgo }
 
+func (*core) close()                                                              {}
 func (*core) free()                                                               {}
 func (*core) add([]float32, int) (uint32, error)                                  { return 0, ErrNoCgo }
 func (*core) addIndex(*core) (uint32, error)                                      { return 0, ErrNoCgo }

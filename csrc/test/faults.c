@@ -275,6 +275,39 @@ static void test_build(void)
 }
 
 /* Rows so long that those of a second graph do not fit where an earlier reservation fell short. */
+/* The first step of a build that moves vectors in memory, and its undoing. */
+static void test_place(void)
+{
+    uint64_t rng = test_seed;
+    const size_t n = 4200;
+    struct n2_options options = options_of(N2_L2);
+    float *vectors = data_make(&rng, n, DIM, DATA_CLUSTERS, 2);
+    struct n2_index *index = index_make(&options, DIM, vectors, n, -1);
+    REQUIRE(index != NULL);
+    struct bytes before = index_bytes(index);
+    int failures = 0;
+    bool met = true;
+    for (int64_t nth = 0; met && CHECK(nth < MAX_FAULTS); nth++) {
+        struct n2_build *build = NULL;
+        n2_fault_arm(nth);
+        int status = n2_build_begin(&build, index, NULL);
+        if (!status)
+            status = n2_build_step(build, NULL, NULL);
+        n2_build_end(build);
+        met = n2_fault_hits() > nth;
+        n2_fault_arm(-1);
+        CHECKF(sane(status), "operation %lld fails: %s", (long long)nth, n2_status_text(status));
+        struct bytes after = index_bytes(index);
+        CHECKF(bytes_equal(before, after), "operation %lld: other bytes", (long long)nth);
+        bytes_free(&after);
+        failures += status != 0;
+    }
+    CHECK(failures > 10);
+    bytes_free(&before);
+    free(vectors);
+    n2_free(index);
+}
+
 static void test_long_rows(void)
 {
     each_fault((struct trial){
@@ -533,11 +566,14 @@ static void test_verify(void)
 }
 
 static const struct test_case cases[] = {
-    {"create", test_create}, {"add", test_add},       {"add_index", test_add_index},
-    {"put", test_put},       {"build", test_build},   {"long_rows", test_long_rows},
-    {"link", test_link},     {"update", test_update}, {"compact", test_compact},
-    {"search", test_search}, {"cursor", test_cursor}, {"save", test_save},
-    {"load", test_load},     {"stream", test_stream}, {"verify", test_verify},
+    {"create", test_create},       {"add", test_add},
+    {"add_index", test_add_index}, {"put", test_put},
+    {"build", test_build},         {"place", test_place},
+    {"long_rows", test_long_rows}, {"link", test_link},
+    {"update", test_update},       {"compact", test_compact},
+    {"search", test_search},       {"cursor", test_cursor},
+    {"save", test_save},           {"load", test_load},
+    {"stream", test_stream},       {"verify", test_verify},
     {"widen", test_widen},
 };
 TEST_MAIN(cases)

@@ -50,9 +50,10 @@ static void check_holds(const struct model *m)
     CHECK_COMES_BACK(m->index);
 }
 
-/* An index of n pending vectors in clusters, of which some are equal, and `changed` were replaced
- * and as many deleted: their nodes are not among those that change places. */
-static void model_make(struct model *m, int metric, size_t n, size_t changed)
+/* An index of n pending vectors, of which some are equal, and `changed` were replaced and as many
+ * deleted: their nodes are not among those that change places. */
+static void model_make_of(struct model *m, int metric, int kind, double scale, size_t n,
+                          size_t changed)
 {
     uint64_t rng = test_seed;
     struct n2_options options = options_of(metric);
@@ -60,7 +61,7 @@ static void model_make(struct model *m, int metric, size_t n, size_t changed)
     m->n = n;
     options.M = 4;
     options.ef_construction = 20;
-    m->vectors = data_make(&rng, n + changed, DIM, DATA_CLUSTERS, 2);
+    m->vectors = data_make(&rng, n + changed, DIM, kind, scale);
     m->index = index_make(&options, DIM, m->vectors, n, -1);
     for (size_t i = 0; m->index && i < changed; i++) {
         uint32_t replaced = (uint32_t)rng_below(&rng, n), deleted = (uint32_t)rng_below(&rng, n);
@@ -72,6 +73,11 @@ static void model_make(struct model *m, int metric, size_t n, size_t changed)
             CHECK_STATUS(0, n2_delete(m->index, deleted));
         m->gone[deleted] = true;
     }
+}
+
+static void model_make(struct model *m, int metric, size_t n, size_t changed)
+{
+    model_make_of(m, metric, DATA_CLUSTERS, 2, n, changed);
 }
 
 /* How far apart in memory vectors and those nearest to them lie on average, as a share of all. */
@@ -92,7 +98,8 @@ static double distance_in_memory(const struct model *m)
     return sum / (double)n / (double)m->n;
 }
 
-static size_t n_at_home(const struct model *m) /* of an index without changes */
+static size_t
+n_at_home(const struct model *m) /* of those not deleted, in an index where none was replaced */
 {
     size_t n = 0;
     for (uint32_t id = 0; id < m->n; id++)
@@ -167,7 +174,7 @@ static void test_same_bytes(void)
 static void *cancel_moving(void *argument)
 {
     struct n2_index *index = argument;
-    while (N2_LOAD(&index->graph.n_attached) == 0)
+    while (N2_LOAD(&index->graph.n_renumbered) == 0)
         N2_PAUSE();
     pthread_mutex_lock(&index->state);
     if (index->build_cancel)
@@ -176,26 +183,36 @@ static void *cancel_moving(void *argument)
     return NULL;
 }
 
+/* A build that has moved vectors. */
+static struct n2_build *begin_moved(const struct model *m)
+{
+    struct n2_build *build = NULL;
+    CHECK_STATUS(0, n2_build_begin(&build, m->index, NULL));
+    CHECK(n_at_home(m) == m->n);
+    CHECK_STATUS(0, n2_build_step(build, NULL, NULL));
+    CHECK(n_at_home(m) < m->n / 2);
+    return build;
+}
+
 static void test_undone(void)
 {
     struct model m;
     struct n2_build *build;
     pthread_t thread;
-    model_make(&m, N2_ANGULAR, 12000, 300); /* are moved in some parts */
+    model_make(&m, N2_ANGULAR, 12000, 0); /* are moved in some parts */
     REQUIRE(m.index != NULL);
     struct bytes before = index_bytes(m.index);
-    REQUIRE_OK(n2_build_begin(&build, m.index, NULL));
-    CHECK(n2_store_node(&m.index->store, 0) != 0 || n2_store_node(&m.index->store, 1) != 1);
+    build = begin_moved(&m);
     n2_build_end(build);
     struct bytes after = index_bytes(m.index);
     CHECK(bytes_equal(before, after));
     bytes_free(&after);
-    uint32_t n_attached = m.index->graph.n_attached;
-    N2_STORE(&m.index->graph.n_attached, 0);
+    uint32_t n_renumbered = m.index->graph.n_renumbered;
+    N2_STORE(&m.index->graph.n_renumbered, 0);
     REQUIRE(pthread_create(&thread, NULL, cancel_moving, m.index) == 0);
     int status = build_on(m.index, 2);
     pthread_join(thread, NULL);
-    CHECK(n_attached > 2);
+    CHECK(n_renumbered > 2);
     CHECK(status == N2_ERR_CANCELLED || status == 0); /* the build may have been faster */
     after = index_bytes(m.index);
     CHECK(status == 0 || bytes_equal(before, after));
@@ -203,6 +220,62 @@ static void test_undone(void)
     check_holds(&m);
     bytes_free(&after);
     bytes_free(&before);
+    model_free(&m);
+}
+
+/* What changed after the vectors were moved is not undone; the last one makes all take more room.
+ */
+static void test_undone_changed(void)
+{
+    struct model m;
+    model_make_of(&m, N2_L2, DATA_GRID, 10, 6000, 0);
+    REQUIRE(m.index != NULL);
+    struct n2_build *build = begin_moved(&m);
+    for (uint32_t id = 0; id < 600; id += 3) {
+        CHECK_STATUS(0, n2_delete(m.index, id));
+        m.gone[id] = true;
+        row(&m, id + 1)[0] = 77;
+        CHECK_STATUS(0, n2_update(m.index, id + 1, row(&m, id + 1)));
+    }
+    CHECK(m.index->store.storage == N2_STORE_SQ8);
+    row(&m, 5999)[0] = 0.1f;
+    CHECK_STATUS(0, n2_update(m.index, 5999, row(&m, 5999)));
+    CHECK(m.index->store.storage == N2_STORE_FLOAT32);
+    n2_build_end(build);
+    check_holds(&m);
+    CHECK_STATUS(0, build_on(m.index, 2));
+    check_holds(&m);
+    model_free(&m);
+}
+
+/* A build that is cut short by n2_close puts nothing back. */
+static void test_closed(void)
+{
+    struct model m;
+    model_make(&m, N2_L2, 6000, 0);
+    REQUIRE(m.index != NULL);
+    struct n2_build *build = begin_moved(&m);
+    n2_close(m.index);
+    n2_build_end(build);
+    model_free(&m);
+}
+
+/* Vectors that lie in a mapped file move too, and the file stays as it is. */
+static void test_mapped(void)
+{
+    struct model m;
+    model_make(&m, N2_ANGULAR, 6000, 100);
+    REQUIRE(m.index != NULL);
+    const char *path = temp_path("pending");
+    REQUIRE_OK(n2_save(m.index, path));
+    for (int time = 0; time < 2; time++) {
+        n2_free(m.index);
+        m.index = NULL;
+        REQUIRE_OK(n2_load(&m.index, path, NULL));
+        CHECK_STATUS(0, build_on(m.index, 2));
+        CHECK(n_at_home(&m) < m.n / 2);
+        check_holds(&m);
+    }
     model_free(&m);
 }
 
@@ -275,8 +348,14 @@ static void test_meanwhile(void)
 }
 
 static const struct test_case cases[] = {
-    {"near", test_near},     {"unmoved", test_unmoved},     {"same bytes", test_same_bytes},
-    {"undone", test_undone}, {"meanwhile", test_meanwhile},
+    {"near", test_near},
+    {"unmoved", test_unmoved},
+    {"same bytes", test_same_bytes},
+    {"undone", test_undone},
+    {"undone changed", test_undone_changed},
+    {"closed", test_closed},
+    {"mapped", test_mapped},
+    {"meanwhile", test_meanwhile},
 };
 
 TEST_MAIN(cases)

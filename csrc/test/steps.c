@@ -134,7 +134,8 @@ static void test_cancel_amid_batch(void)
     uint64_t rng = test_seed, done = 0, total = 1;
     struct n2_index *index = make(&rng, 0, 300, N2_MERGE_SKIP);
     struct n2_build *build = NULL;
-    if (!index || !CHECK_STATUS(0, n2_build_begin(&build, index, NULL)))
+    if (!index || !CHECK_STATUS(0, n2_build_begin(&build, index, NULL)) ||
+        !CHECK_STATUS(0, n2_build_step(build, NULL, NULL))) /* which prepares the inserter */
         return;
     build->inserter.cancel = (const int32_t *)&index->graph.n_upper;
     int status = 0;
