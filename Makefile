@@ -1,4 +1,5 @@
-# Makefile - builds, demonstrates, tests and installs N2. All it makes is below build/.
+# Makefile - builds, demonstrates, tests and installs N2. What it makes is below build/; benchmarks
+# keep data sets and peers in the user's cache, n2-benchmark, and bench-full its results beside them.
 # SPDX-License-Identifier: Apache-2.0
 #
 # `make help` lists the targets. A Go program needs none of this: the go command compiles csrc/ by
@@ -112,7 +113,7 @@ run-go-race:
 run-go:
 	@$(RUN) go $(GO) test -count=1 -v ./go/...
 run-go-noopenmp:
-	@$(RUN) go-noopenmp $(GO) test -count=1 -v -tags n2_noopenmp ./go/...
+	@CC=clang $(RUN) go-noopenmp $(GO) test -count=1 -v -tags n2_noopenmp ./go/...
 run-go-nocgo:
 	@CGO_ENABLED=0 $(RUN) go-nocgo $(GO) test -count=1 -v $(GO_PACKAGES)
 

@@ -23,10 +23,11 @@
  * THREADS. Any function may be called on one index from any thread at any time, with two
  * exceptions: n2_free must be the last call on its index, and a struct n2_build, n2_cursor,
  * n2_writer or n2_reader belongs to one thread at a time. Searches run in parallel and do not wait
- * for the batches of a build; they wait for short moments while many new vectors are put in order
- * at its beginning and duplicates are attached at its end, and for longer ones only while the index
- * moves to a larger range of addresses (at eightfold growth) or a build is undone. Vectors that
- * several threads add get their ids in the order in which the calls take effect.
+ * for the batches of a build; they wait for moments while many new vectors are put in order at its
+ * beginning (of a millisecond, or of as long as they take themselves where they scan what is
+ * pending) and duplicates are attached at its end, and for longer ones only while the index moves
+ * to a larger range of addresses (at eightfold growth) or a build is undone. Vectors that several
+ * threads add get their ids in the order in which the calls take effect.
  *
  * SAME INPUT, SAME FILE. The same sequence of adds, puts, changes and builds with the same options
  * gives the same index, byte for byte when saved, whatever the number of threads and whatever the
@@ -81,7 +82,8 @@ enum n2_status {
     N2_ERR_CANCELLED = -14   /* stopped by the caller's cancel flag, callback or n2_close */
 };
 
-/* English text of a status, without a full stop: static, never NULL, for any int. */
+/* English text of a status, without a full stop: static, never NULL, for any int. Of an errno it
+ * says only that the operating system failed: strerror says how. */
 N2_API const char *n2_status_text(int status);
 
 /* ------------------------------------------------------------------------------------------------
@@ -150,7 +152,7 @@ enum n2_sketch {
  * Where less memory holds all vectors as they are, they take no more: a byte a coordinate, and 8
  * bytes, where all coordinates of a vector are whole numbers from 0 to 255, or from -128 to 127
  * (pixels, SIFT, what was quantised before); 2 bytes where all are floats of 16 bits. The first
- * vector that needs more makes all take more, once and for good: a second for a million vectors of
+ * vector that needs more makes all take more, for good: a second for a million vectors of
  * 100 dimensions, during which searches go on and changes wait; it waits for the batch of a build
  * that runs, and for a writer that is open. n2_get_stats tells how they are packed. */
 enum n2_storage {
@@ -239,7 +241,7 @@ N2_API int n2_add_index(struct n2_index *index, struct n2_index *other, uint32_t
 N2_API int n2_delete(struct n2_index *index, uint32_t id);
 
 /* Makes vector[dim] that of an id, as if the old one were deleted and this one added, at one
- * moment. The id keeps its key. Returns as n2_add or n2_delete. */
+ * moment. The id keeps its key, if there are keys. Returns as n2_add or n2_delete. */
 N2_API int n2_update(struct n2_index *index, uint32_t id, const float *vector);
 
 /* ------------------------------------------------------------------------------------------------
@@ -309,17 +311,19 @@ struct n2_build_options {
     size_t n_queries; /* of fewer than 50, recall is measured by vectors all the same */
     int32_t compact;  /* not 0: when all is linked, the memory of deleted and replaced vectors, and
                          of duplicates, is given back, see n2_compact. A build does so by itself when
-                         more than an eighth of the memory is theirs */
+                         more than 1,024 places and an eighth of all are theirs */
     size_t most;      /* not 0: links so many of the pending vectors at most, the oldest ones, and
                          leaves what takes a look at the whole graph to another build: see n2_link */
 };
 
+/* Sets size and makes every other field 0. */
 N2_API void n2_build_options_init(struct n2_build_options *options);
 
 /* Links all vectors that were added and not yet built into the graph; those added while it runs are
  * left for the next build. One build runs at a time on an index: a second one waits for its turn.
  * A build that fails or is cancelled leaves the index as before, but for what was deleted or
- * replaced, which it may have taken out of the graph. `options` may be NULL.
+ * replaced, which it may have taken out of the graph; one that does so while it gives memory back
+ * has linked all. `options` may be NULL.
  * The first build, and later ones when the index has grown fourfold or its codes no longer fit,
  * train codes on a sample (enum n2_navigation). A build of many vectors (200 in a small index,
  * 1,600 from 20,000 vectors on, 4,000 from a million), after which a quarter of all have come or
@@ -364,9 +368,9 @@ struct n2_build; /* opaque */
 N2_API int n2_build_begin(struct n2_build **build, struct n2_index *index,
                           const struct n2_build_options *options);
 
-/* Does the next batch. Sets *done and *total (either may be NULL); the build is complete and its
- * result in place when *done == *total. Returns 0 or as n2_build; after an error only n2_build_end
- * may follow. */
+/* Does the next step: the first prepares, then come batches. Sets *done and *total (either may be
+ * NULL); the build is complete and its result in place when *done == *total. Returns 0 or as
+ * n2_build; after an error only n2_build_end may follow. */
 N2_API int n2_build_step(struct n2_build *build, uint64_t *done, uint64_t *total);
 
 /* Makes the step under way, and any later one, return N2_ERR_CANCELLED soon. May be called from any
@@ -390,7 +394,8 @@ struct n2_search_options {
     uint64_t ef;  /* width of the beam: how many candidates the search keeps, k at least; larger is
                      slower and finds more of the true neighbours. 0 = as `recall` asks */
     float recall; /* without ef, the share of the true neighbours to be found, 0..1; 0 = default:
-                     0.95, for k below 10 what finds that of 10. What it takes was measured by the
+                     0.95, for k below 10 what finds that of 10; 1 = the widest search that was
+                     measured, which is not an exact one. What it takes was measured by the
                      last large build, on vectors like those of the index; where none did (few
                      vectors) the beam is 200 + 4 k wide */
     int32_t threads; /* of a batch: 1..N2_MAX_THREADS; 0 = as many as there are processors */
@@ -400,11 +405,12 @@ struct n2_search_options {
      * does where few are. */
     const uint64_t *allow;
     size_t n_allow;
-    /* Only what is no farther than *radius is a result; under dot, what is no less. NULL: no bound.
-     */
+    /* Only what is no farther than *radius, which is no NaN, is a result; under dot, what is no
+     * less. NULL: no bound. */
     const float *radius;
 };
 
+/* Sets size and makes every other field 0. */
 N2_API void n2_search_options_init(struct n2_search_options *options);
 
 /* Finds the k vectors nearest to `query[dim]`, approximately. Writes min(k, vectors in the index)
@@ -424,21 +430,23 @@ N2_API int n2_search_id(struct n2_index *index, uint32_t id, size_t k,
                         const struct n2_search_options *options, struct n2_neighbor *out,
                         size_t *n_out);
 
-/* `n` searches, `queries[n][dim]`, on options->threads threads (OpenMP). The results of query i
+/* `n` searches, `queries[n][dim]`, on options->threads threads. The results of query i
  * stand in out[i * k ...], their number in n_out[i]. A bad query fails the whole call before any
  * search; what another failure leaves in `out` and `n_out` has no meaning. Returns as n2_search. */
 N2_API int n2_search_batch(struct n2_index *index, const float *queries, size_t n, size_t k,
                            const struct n2_search_options *options, struct n2_neighbor *out,
                            size_t *n_out);
 
-/* The same for `ids[n]`. Returns as n2_search_batch, or N2_ERR_NOT_FOUND. */
+/* The same for `ids[n]`. Returns as n2_search_batch, or N2_ERR_NOT_FOUND, N2_ERR_CORRUPT (rot in
+ * the file that was loaded). */
 N2_API int n2_search_batch_id(struct n2_index *index, const uint32_t *ids, size_t n, size_t k,
                               const struct n2_search_options *options, struct n2_neighbor *out,
                               size_t *n_out);
 
 /* The k nearest vectors exactly, by a scan of all of them, for `n` queries at once, on the calling
- * thread: each block of vectors is read from memory once for all the queries. Arguments, results
- * and statuses as n2_search_batch; distances are bit for bit those of n2_search. */
+ * thread: each block of vectors is read from memory once for all the queries. No options apply.
+ * Arguments, results and statuses as n2_search_batch; distances are bit for bit those of n2_search.
+ */
 N2_API int n2_search_exact(struct n2_index *index, const float *queries, size_t n, size_t k,
                            struct n2_neighbor *out, size_t *n_out);
 
@@ -549,7 +557,7 @@ N2_API int n2_degrees(struct n2_index *index, uint64_t *counts, const volatile i
  * that each vector can be reached from the entry point on level 0. Searches go on meanwhile, and
  * adds but for a part of it; builds and saves wait. `cancel` as in n2_degrees. On N2_ERR_CORRUPT,
  * *what (may be NULL) is set to a static text that names the first thing found wrong. Returns 0,
- * N2_ERR_CORRUPT, N2_ERR_CANCELLED, N2_ERR_NO_MEMORY, N2_ERR_CLOSED. */
+ * N2_ERR_OPTION (NULL), N2_ERR_CORRUPT, N2_ERR_CANCELLED, N2_ERR_NO_MEMORY, N2_ERR_CLOSED. */
 N2_API int n2_verify(struct n2_index *index, const volatile int32_t *cancel, const char **what);
 
 /* ------------------------------------------------------------------------------------------------
@@ -575,6 +583,7 @@ struct n2_load_options {
     int32_t verify; /* not 0: n2_verify before returning */
 };
 
+/* Sets size and makes every other field 0. */
 N2_API void n2_load_options_init(struct n2_load_options *options);
 
 /* Opens a saved index. By default the file is mapped: that takes a few system calls whatever its
@@ -679,10 +688,12 @@ N2_API void n2_free(struct n2_index *index);
 
 /* The kernels are chosen once, at their first use, by what the processor can do: "avx512" (with
  * VNNI), "avx2", "neon_dotprod", "neon" or "scalar". The environment variable N2_ISA, if it names
- * one that the processor has, lowers the choice; n2_set_isa does so at any later time, for the
- * whole process (NULL: choose afresh). All give the same results, bit for bit. Returns 0, or
- * N2_ERR_OPTION if this processor lacks it. */
+ * one that the processor has, lowers the choice, and else has no effect; n2_set_isa does so at any
+ * later time, from any thread, for the whole process (NULL: choose afresh). All give the same
+ * results, bit for bit. Returns 0, or N2_ERR_OPTION if this processor lacks it. */
 N2_API int n2_set_isa(const char *name);
+
+/* The name of those in use. Static. */
 N2_API const char *n2_isa(void);
 
 #ifdef __cplusplus

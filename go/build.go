@@ -9,8 +9,8 @@ import (
 )
 
 // Build links the vectors that were added and not yet built into the graph, on several threads, and
-// takes those out that were deleted or replaced; when more than an eighth of the memory is theirs it
-// gives that back, as [Index.Compact] does. What changes while it runs is left for the next build. Searches
+// takes those out that were deleted or replaced; when more than 1,024 places and an eighth of all are
+// theirs it gives their memory back, as [Index.Compact] does. What changes while it runs is left for the next build. Searches
 // go on meanwhile. One build runs at a time on an index; a second one waits for its turn.
 //
 // The first build, and later ones when the index has grown fourfold or its codes no longer fit, train
@@ -22,9 +22,12 @@ import (
 // The same vectors, built with the same options, give the same graph, whatever the number of
 // threads. Time grows as n log n.
 //
-// When ctx ends, Build returns its cause; when the index is closed, [ErrClosed]. A build that fails
-// leaves the index as before, but for what was deleted or replaced, which it may have taken out of the
-// graph; searches wait while it puts back what it had changed.
+// When ctx ends, Build returns its cause; when the index is closed, [ErrClosed]. Other errors are
+// [ErrOption] (Threads), [ErrDimension], [ErrNotFinite], [ErrZeroVector] or [ErrMagnitude] (Queries),
+// [ErrNoMemory], [ErrFull], and [ErrCorrupt] where the index comes from a file that does not match its
+// checksums. A build that fails leaves the index as before, but for what was deleted or replaced, which
+// it may have taken out of the graph; searches wait while it puts back what it had changed. One that fails
+// while it gives memory back has linked all.
 func (x *Index) Build(ctx context.Context, o *BuildOptions) error {
 	return wrap("build", x.runBuild(ctx, o, buildPart{}))
 }
@@ -32,7 +35,9 @@ func (x *Index) Build(ctx context.Context, o *BuildOptions) error {
 // Compact makes a [Index.Build], and then gives back the memory of vectors that were deleted or
 // replaced, a mapped file included: it copies what is left to new memory, if anything was. Ids stay
 // as they are, and none is given out again. Searches and changes go on meanwhile; changes wait once,
-// for some milliseconds for each million vectors. While it copies there is up to twice the memory.
+// for some milliseconds for each million vectors. While it copies there is up to twice the memory. A file
+// is not made smaller: [Index.Save] writes a smaller one. Errors are those of Build; after one while it
+// copies the index is as built.
 func (x *Index) Compact(ctx context.Context, o *BuildOptions) error {
 	return wrap("compact", x.runBuild(ctx, o, buildPart{compact: true}))
 }

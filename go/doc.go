@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package n2 finds the nearest neighbours of vectors, approximately and fast, in an index that is
-// part of the program: there is no server, and nothing to install but a C compiler.
+// part of the program: there is no server, and nothing to install but a C compiler: gcc, or, with the
+// build tag n2_noopenmp, clang.
 //
 //	x, err := n2.New(100, &n2.Options{Metric: n2.Angular})
 //	if err != nil {
@@ -34,16 +35,17 @@
 // # Concurrency
 //
 // Every method may be called from any goroutine at any time, Close included. Searches run in
-// parallel and do not wait for a build. What is not said to be approximate is exact as of some
-// moment between call and return.
+// parallel and hardly wait for a build: for a moment now and then, longer only while one is undone or
+// the index moves to more room. What is not said to be approximate is exact as of some moment between
+// call and return.
 //
 // Calls that must wait, because too many are in C already or because of a build, wait as
 // goroutines and not as operating system threads, of which a few per processor are used.
 //
 // # Errors
 //
-// Wrong arguments and damaged files give errors, never panics; the index is then as it was before
-// the call. [ErrClosed] and its likes are for use with [errors.Is], and the error itself is an
+// Wrong arguments and damaged files give errors, not panics (a nil context, reader or writer does); the
+// index is then as it was before the call, where a method does not say otherwise. [ErrClosed] and its likes are for use with [errors.Is], and the error itself is an
 // [*Error].
 //
 // # What the environment can do

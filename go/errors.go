@@ -8,7 +8,7 @@ import (
 )
 
 // The errors of this package, for [errors.Is]. Methods return them wrapped in an [*Error].
-// An error of the operating system is a [syscall.Errno] instead, so that errors.Is also knows
+// Of an error of the operating system it holds the [syscall.Errno], so that errors.Is also knows
 // fs.ErrNotExist, fs.ErrPermission and the like.
 var (
 	ErrClosed     = errors.New("n2: index is closed")

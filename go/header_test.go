@@ -124,3 +124,15 @@ func TestMetricNames(t *testing.T) {
 		t.Errorf("an unknown metric is called %q", s)
 	}
 }
+
+// TestNames prints options as the names that they have in the documentation.
+func TestNames(t *testing.T) {
+	text := fmt.Sprint(n2.Heuristic, n2.HeuristicKeepPruned, n2.Naive, n2.MergeSkip, n2.MergeLevel0, n2.NavigateAuto,
+		n2.NavigateCodes, n2.NavigateVectors, n2.SketchAuto, n2.SketchOn, n2.SketchOff, n2.StoreFloat32, n2.StoreFloat16,
+		n2.StoreSQ8, n2.Storage(0), n2.Sketch(-1))
+	want := "heuristic heuristic keep pruned naive skip level 0 auto codes vectors auto on off float32 float16 sq8 " +
+		"Storage(0) Sketch(-1)"
+	if text != want {
+		t.Errorf("got  %s\nwant %s", text, want)
+	}
+}

@@ -36,7 +36,8 @@ type Index struct {
 	writer atomic.Pointer[writer] // that of the WriteTo in walks, or nil; who takes it out ends it
 }
 
-// New makes an empty index for vectors of dim coordinates, 1 to 65,535.
+// New makes an empty index for vectors of dim coordinates, 1 to 65,535. Errors are [ErrDimension],
+// [ErrOption], [ErrNoMemory] and [ErrNoCgo].
 func New(dim int, o *Options) (*Index, error) { return newKeyed(dim, o, keysNone) }
 
 func newKeyed(dim int, o *Options, keys keyKind) (*Index, error) {
@@ -66,7 +67,8 @@ func newKeyed(dim int, o *Options, keys keyKind) (*Index, error) {
 //
 // The header of the file is always checked: [ErrFormat], [ErrTruncated], [ErrVersion] and
 // [ErrCorrupt] tell what is wrong with it. The rest is checked if Verify is set; a file whose rest
-// is damaged can give wrong neighbours, but no fault of memory.
+// is damaged can give wrong neighbours, but no fault of memory. The file of a [Map] can be loaded too:
+// vectors are not added to it without a key then, which is [ErrOption].
 func Load(path string, o *LoadOptions) (*Index, error) {
 	c, err := loadCore(path, o != nil && o.NoMap)
 	if err != nil {
@@ -167,7 +169,8 @@ func (x *Index) until(ctx context.Context) (context.Context, context.CancelCause
 // Under [Angular] a zero vector is refused with [ErrZeroVector]. The length of v must be at most
 // 2^60 under [L2] and [Dot], between 2^-90 and 2^120 under [Angular], or it is [ErrMagnitude]. One for
 // which all vectors must take more memory (see [Storage]) is [ErrCorrupt] where these come from a file
-// that does not match its checksums.
+// that does not match its checksums. Other errors are [ErrDimension], [ErrNotFinite], [ErrFull],
+// [ErrNoMemory], [ErrOption] (the index of a [Map]) and [ErrClosed].
 func (x *Index) Add(v []float32) (id uint32, err error) {
 	if err = x.checkVector(v); err == nil {
 		id, err = x.add(v, 1)
@@ -176,7 +179,8 @@ func (x *Index) Add(v []float32) (id uint32, err error) {
 }
 
 // AddBatch adds copies of several vectors, which stand in vs one after the other, all or none. They
-// get the ids first, first + 1, ...
+// get the ids first, first + 1, ...; first is the next id to be given out where there are none. A length
+// that is no multiple of the dimension is [ErrDimension]; other errors are those of [Index.Add].
 func (x *Index) AddBatch(vs []float32) (first uint32, err error) {
 	n, err := x.countVectors(vs)
 	if err == nil {

@@ -71,7 +71,7 @@ func (x *Index) Stats() (s Stats) {
 // Degrees counts the vectors of the graph by their links: element [level][links] is how many of
 // those on that level have so many links there. A level has elements for 0 to MaxM0 links. Whether
 // all vectors can be reached is [Index.Verify]'s to say. Degrees returns the cause of ctx when that
-// ends.
+// ends. Builds, Save and WriteTo wait for it.
 func (x *Index) Degrees(ctx context.Context) (histogram [][]int, err error) {
 	err = x.valid()
 	if err == nil {
@@ -83,9 +83,11 @@ func (x *Index) Degrees(ctx context.Context) (histogram [][]int, err error) {
 	return histogram, wrap("degrees", err)
 }
 
-// Verify checks the whole index: first the checksums of the file that it was loaded from, then
-// every id, level, link and number, and that every vector can be reached in the graph. It returns
-// [ErrCorrupt], with the first thing found wrong in its text, or the cause of ctx when that ends.
+// Verify checks the whole index: first the checksums of the file that it was loaded from, all of which
+// it reads, then every id, level, link and number, and, where no AutoLink came after the last whole
+// Build and none of these runs, that every vector can be reached in the graph. It returns
+// [ErrCorrupt], with the first thing found wrong in its text, [ErrNoMemory], or the cause of ctx when that
+// ends. Searches go on meanwhile; builds, Save and WriteTo wait.
 func (x *Index) Verify(ctx context.Context) error {
 	err := x.valid()
 	if err == nil {

@@ -80,7 +80,8 @@ func mapOf[K Key](x *Index) (*Map[K], error) {
 
 // Index returns what the map stands on, for what Map has no method for: [Index.Stats], [Index.Compact],
 // [Index.SearchBatch] and others. [Map.ID] and [Map.Key] lead from keys to ids and back. It is closed
-// with the map. [Index.Add] is [ErrOption] on it, since there is no vector without a key.
+// with the map. [Index.Add] is [ErrOption] on it, since there is no vector without a key. All keys are
+// those of the ids that [Index.All] yields.
 func (m *Map[K]) Index() *Index {
 	if m == nil {
 		return nil
@@ -90,7 +91,8 @@ func (m *Map[K]) Index() *Index {
 
 // Put makes a copy of v the vector of that key. If the key is new, or was deleted, the vector is added
 // as [Index.Add] does, under an id of its own; else it replaces the key's vector as [Index.Update]
-// does, and the id stays.
+// does, and the id stays. A string of more than 65,535 bytes is [ErrOption]; other errors are those of
+// Index.Add.
 func (m *Map[K]) Put(key K, v []float32) error {
 	x := m.Index()
 	err := x.checkVector(v)
@@ -101,7 +103,8 @@ func (m *Map[K]) Put(key K, v []float32) error {
 }
 
 // PutBatch puts several vectors, which stand in vs one after the other, under keys, all or none. Of
-// those with the same key the last one stays.
+// those with the same key the last one stays. As many keys as vectors, or it is [ErrOption]. [ErrFull] tells
+// that there may be too many, were all keys new.
 func (m *Map[K]) PutBatch(keys []K, vs []float32) error {
 	n, err := m.Index().countVectors(vs)
 	if err == nil && n != len(keys) {

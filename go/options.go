@@ -23,19 +23,9 @@ const (
 )
 
 // String returns "angular", "L2" or "dot".
-func (m Metric) String() string {
-	switch m {
-	case Angular:
-		return "angular"
-	case L2:
-		return "L2"
-	case Dot:
-		return "dot"
-	}
-	return fmt.Sprintf("Metric(%d)", int32(m))
-}
+func (m Metric) String() string { return nameOf("Metric", int32(m), "angular", "L2", "dot") }
 
-// ParseMetric is the reverse of [Metric.String].
+// ParseMetric is the reverse of [Metric.String]. Anything but its three texts is [ErrOption].
 func ParseMetric(s string) (Metric, error) {
 	for _, m := range []Metric{Angular, L2, Dot} {
 		if s == m.String() {
@@ -60,6 +50,11 @@ const (
 	Naive Selection = 3
 )
 
+// String returns "heuristic", "heuristic keep pruned" or "naive".
+func (s Selection) String() string {
+	return nameOf("Selection", int32(s), "heuristic", "heuristic keep pruned", "naive")
+}
+
 // A Merging says whether a build makes a second pass.
 type Merging int32
 
@@ -71,6 +66,9 @@ const (
 	// while building, twice the graph's memory.
 	MergeLevel0 Merging = 2
 )
+
+// String returns "skip" or "level 0".
+func (m Merging) String() string { return nameOf("Merging", int32(m), "skip", "level 0") }
 
 // A Navigation says what builds and searches compare while they walk through the graph. The nearest
 // that a walk finds are always ranked by the vectors themselves.
@@ -87,6 +85,11 @@ const (
 	// NavigateVectors compares the vectors: a slower build and slower searches for less memory.
 	NavigateVectors Navigation = 3
 )
+
+// String returns "auto", "codes" or "vectors".
+func (n Navigation) String() string {
+	return nameOf("Navigation", int32(n), "auto", "codes", "vectors")
+}
 
 // A Sketch says whether an index keeps a sketch of each link on level 0: a bit for each direction of
 // the codes, which tells a walk which links may lead to something near before it fetches their codes.
@@ -106,13 +109,16 @@ const (
 	SketchOff Sketch = 3
 )
 
+// String returns "auto", "on" or "off".
+func (s Sketch) String() string { return nameOf("Sketch", int32(s), "auto", "on", "off") }
+
 // A Storage says what an index keeps of the vectors. Each is rounded when it is added, and is what it
 // was rounded to from then on: searches give the distances of these, exactly.
 //
 // Where less memory holds all vectors as they are, they take no more: a byte a coordinate, and 8
 // bytes, where all coordinates of a vector are whole numbers from 0 to 255, or from -128 to 127
 // (pixels, SIFT, what was quantised before); 2 bytes where all are floats of 16 bits. The first vector
-// that needs more makes all take more, once and for good: a second for a million vectors of 100
+// that needs more makes all take more, for good: a second for a million vectors of 100
 // dimensions, during which searches go on and changes wait; it waits for the batch of a build that
 // runs, and for a save to a slow writer. [Stats] tells how they are packed.
 type Storage int32
@@ -128,6 +134,17 @@ const (
 	// they are.
 	StoreSQ8 Storage = 3
 )
+
+// String returns "float32", "float16" or "sq8".
+func (s Storage) String() string { return nameOf("Storage", int32(s), "float32", "float16", "sq8") }
+
+// nameOf returns the name of a value that counts from 1, or for another one the type and the number.
+func nameOf(kind string, value int32, names ...string) string {
+	if value < 1 || int(value) > len(names) {
+		return fmt.Sprintf("%s(%d)", kind, value)
+	}
+	return names[value-1]
+}
 
 // Options are those of a new index; they are saved with it. A field that is zero, and a nil
 // *Options, mean the defaults. A value outside its range is refused with [ErrOption].
@@ -199,20 +216,24 @@ type BuildOptions struct {
 type SearchOptions struct {
 	// Recall is the share of the true neighbours that a search is to find on average, above 0 and at
 	// most 1; more takes longer. What it takes was measured by the last large build: see
-	// [Index.Build]. 0 is 0.95; for k below 10, what finds that share of 10.
+	// [Index.Build]. 0 is 0.95; for k below 10, what finds that share of 10. 1 is the widest search that
+	// was measured, not an exact one: that is [Index.SearchExact]. Outside 0 to 1 it is [ErrOption].
 	Recall float64
-	// Ef, if not 0, is used instead: how many candidates a search keeps, never fewer than k.
+	// Ef, if not 0, is used instead: how many candidates a search keeps, never fewer than k. There is
+	// no upper bound; below 0 it is [ErrOption].
 	Ef int
 	// Allow, if not nil, says which ids may be returned: id i if bit i%64 of Allow[i/64] is set. Ids
 	// beyond its end may not. These are the words of a bitset, as of github.com/bits-and-blooms/bitset
 	// ([]uint64(b.Words())), or of a dense bitmap. The search finds as many of the nearest that are
 	// allowed as Recall says; the fewer are allowed, the more its cost is that of comparing the query
-	// with each of them, which it never exceeds by much. Allow must not change while the search runs.
+	// with each of them, which it never exceeds by much. Allow must not change while the search runs, that
+	// of [Index.SearchIter] until its loop ends.
 	//
 	// Nil allows all, and a slice of no words none. A bitset in which nothing was ever set may have nil
 	// for its words: where that is to mean that nothing is allowed, pass []uint64{}.
 	Allow []uint64
-	// Radius, if not nil, is the largest distance to return, under [Dot] the least.
+	// Radius, if not nil, is the largest distance to return: under [L2] the squared one, under [Angular]
+	// 1 less the cosine; under [Dot] it is the least product. NaN is [ErrOption].
 	Radius *float32
 }
 

@@ -17,7 +17,8 @@ type Neighbor struct {
 // Search finds the k vectors nearest to q, approximately. It returns k of them, or all that there are
 // if these are fewer, nearest first; of those at the same distance, the one with the smaller id first.
 // Fewer are returned only where [SearchOptions] leave fewer, by Allow or Radius. Under [Angular] the
-// query need not be normalised. The limits on the length of q are those of [Index.Add].
+// query need not be normalised. The limits on q, and their errors, are those of [Index.Add]; k below 1 is
+// [ErrOption], and k may be larger than [Index.Len].
 func (x *Index) Search(q []float32, k int, o *SearchOptions) ([]Neighbor, error) {
 	dst, err := x.results(k)
 	if err == nil {
@@ -27,7 +28,7 @@ func (x *Index) Search(q []float32, k int, o *SearchOptions) ([]Neighbor, error)
 }
 
 // SearchInto is [Index.Search] for k = len(dst), with the results written to dst. It returns their
-// number. It allocates no memory.
+// number. It allocates no memory. An empty dst is [ErrOption].
 func (x *Index) SearchInto(dst []Neighbor, q []float32, o *SearchOptions) (n int, err error) {
 	dst, err = x.search(dst, q, o)
 	return len(dst), wrap("search", err)
@@ -44,7 +45,8 @@ func (x *Index) SearchByID(id uint32, k int, o *SearchOptions) ([]Neighbor, erro
 }
 
 // SearchExact finds the k vectors nearest to q by a scan of all, on one processor. The results are
-// exact, otherwise like those of [Index.Search]; the distances are equal to its, bit for bit.
+// exact, otherwise like those of [Index.Search]; the distances are equal to its, bit for bit. No
+// [SearchOptions] apply.
 func (x *Index) SearchExact(q []float32, k int) ([]Neighbor, error) {
 	dst, err := x.results(k)
 	if err == nil {
