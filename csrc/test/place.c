@@ -52,7 +52,7 @@ static void check_holds(const struct model *m)
 
 /* An index of n pending vectors, of which some are equal, and `changed` were replaced and as many
  * deleted: their nodes are not among those that change places. */
-static void model_make_of(struct model *m, int metric, int kind, double scale, size_t n,
+static void model_make_of(struct model *m, int metric, int kind, int scale, size_t n,
                           size_t changed)
 {
     uint64_t rng = test_seed;
