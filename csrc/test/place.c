@@ -52,8 +52,8 @@ static void check_holds(const struct model *m)
 
 /* An index of n pending vectors, of which some are equal, and `changed` were replaced and as many
  * deleted: their nodes are not among those that change places. */
-static void model_make_of(struct model *m, int metric, int kind, int scale, size_t n,
-                          size_t changed)
+static void model_make_of(struct model *m, int metric, enum data_kind kind, int duplicates,
+                          size_t n, size_t changed)
 {
     uint64_t rng = test_seed;
     struct n2_options options = options_of(metric);
@@ -61,7 +61,7 @@ static void model_make_of(struct model *m, int metric, int kind, int scale, size
     m->n = n;
     options.M = 4;
     options.ef_construction = 20;
-    m->vectors = data_make(&rng, n + changed, DIM, kind, scale);
+    m->vectors = data_make(&rng, n + changed, DIM, kind, duplicates);
     m->index = index_make(&options, DIM, m->vectors, n, -1);
     for (size_t i = 0; m->index && i < changed; i++) {
         uint32_t replaced = (uint32_t)rng_below(&rng, n), deleted = (uint32_t)rng_below(&rng, n);
