@@ -7,6 +7,9 @@ import (
 	"slices"
 )
 
+// leastAsked is how many queries tell a recall to half a hundredth.
+const leastAsked = 2000
+
 // asked tells what searches of N2 found that were asked for one of the recalls: a data set, and a
 // number of neighbours, a line.
 func (s *set) asked() [][]string {
@@ -38,7 +41,7 @@ func (s *set) asked() [][]string {
 			}
 			row = append(row, text)
 		}
-		if queries > 0 {
+		if queries >= leastAsked {
 			row[2] = thousands(float64(queries))
 			rows = append(rows, row)
 		}
@@ -60,8 +63,13 @@ func (s *set) ks() []int {
 
 // askedTable shows what is asked for beside what is found, of these sets.
 func askedTable(sets []*set) table {
-	t := table{Caption: "What " + subjectName + "'s searches found that were asked for a recall, by queries that are neither in the index " +
-		"nor known to its build", Text: 1, Header: []string{"data set", "neighbours", "queries"}}
+	t := table{
+		Caption: "What " + subjectName + "'s searches found that were asked for a recall, by queries that are neither in the index " +
+			"nor known to its build",
+		Note:   "Data sets with fewer than " + thousands(leastAsked) + " queries are left out.",
+		Header: []string{"data set", "neighbours", "queries"},
+		Text:   1,
+	}
 	for _, r := range recalls {
 		t.Header = append(t.Header, fmt.Sprintf("asked %.2f", r))
 	}
