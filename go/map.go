@@ -16,13 +16,6 @@ type Key interface {
 	~string | ~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~uintptr
 }
 
-// A Match is one result of a search in a [Map]: a vector's key and its distance to the query by the
-// [Metric].
-type Match[K Key] struct {
-	Key      K
-	Distance float32
-}
-
 // A Map is an [Index] whose vectors have keys. [NewMap], [LoadMap] and [ReadMap] make one; the zero
 // Map is a closed one. Methods return the errors of those of Index of the same name, and may be called
 // from any goroutine at any time.
@@ -79,9 +72,8 @@ func mapOf[K Key](x *Index) (*Map[K], error) {
 }
 
 // Index returns what the map stands on, for what Map has no method for: [Index.Stats], [Index.Compact],
-// [Index.SearchBatch] and others. [Map.ID] and [Map.Key] lead from keys to ids and back. It is closed
-// with the map. [Index.Add] is [ErrOption] on it, since there is no vector without a key. All keys are
-// those of the ids that [Index.All] yields.
+// [Index.SearchExact] and others. [Map.ID] and [Map.Key] lead from keys to ids and back. It is closed
+// with the map. [Index.Add] is [ErrOption] on it, since there is no vector without a key.
 func (m *Map[K]) Index() *Index {
 	if m == nil {
 		return nil
@@ -194,10 +186,9 @@ func (m *Map[K]) find(key K) (id uint32, err error) {
 func (m *Map[K]) Key(id uint32) (key K, err error) {
 	err = m.Index().valid()
 	if err == nil {
-		var matches []Match[K]
-		if matches, err = m.matches([]Neighbor{{ID: id}}); err == nil {
-			key = matches[0].Key
-		}
+		var match Match[K]
+		match, err = m.match(Neighbor{ID: id})
+		key = match.Key
 	}
 	return key, wrap("key", err)
 }
@@ -223,39 +214,6 @@ func (m *Map[K]) Delete(key K) error {
 // Len returns how many keys there are; 0 for a closed map.
 func (m *Map[K]) Len() int { return m.Index().Len() }
 
-// Search finds the k vectors nearest to q and returns their keys, as [Index.Search] does. Of those at
-// the same distance, the one that was put first, under this key, comes first. Allow is of ids, as
-// [Map.ID] gives them.
-func (m *Map[K]) Search(q []float32, k int, o *SearchOptions) ([]Match[K], error) {
-	x := m.Index()
-	found, err := x.results(k)
-	if err == nil {
-		found, err = x.search(found, q, o)
-	}
-	var matches []Match[K]
-	if err == nil {
-		matches, err = m.matches(found)
-	}
-	return matches, wrap("search", err)
-}
-
-// SearchByKey is [Map.Search] for the vector of that key, which is not left out of the results.
-func (m *Map[K]) SearchByKey(key K, k int, o *SearchOptions) ([]Match[K], error) {
-	x := m.Index()
-	found, err := x.results(k)
-	if err == nil {
-		var id uint32
-		if id, err = m.find(key); err == nil {
-			found, err = x.searchID(found, id, o)
-		}
-	}
-	var matches []Match[K]
-	if err == nil {
-		matches, err = m.matches(found)
-	}
-	return matches, wrap("search", err)
-}
-
 // Build is [Index.Build].
 func (m *Map[K]) Build(ctx context.Context, o *BuildOptions) error { return m.Index().Build(ctx, o) }
 
@@ -267,56 +225,6 @@ func (m *Map[K]) WriteTo(w io.Writer) (int64, error) { return m.Index().WriteTo(
 
 // Close is [Index.Close].
 func (m *Map[K]) Close() error { return m.Index().Close() }
-
-// matches puts the keys of ids in their place. An id keeps its key when it is deleted, so what a
-// search has found has one.
-func (m *Map[K]) matches(found []Neighbor) ([]Match[K], error) {
-	matches := make([]Match[K], len(found))
-	for i := range found {
-		matches[i].Distance = found[i].Distance
-	}
-	if kindOf[K]() == keysBytes {
-		return matches, m.setTexts(matches, found)
-	}
-	return matches, m.setNumbers(matches, found)
-}
-
-func (m *Map[K]) setNumbers(matches []Match[K], found []Neighbor) error {
-	x := m.x
-	numbers := make([]uint64, len(found))
-	err := x.reads.do(x.closing, func() error { return x.core.numbersOf(found, numbers) })
-	for i := 0; i < len(matches) && err == nil; i++ {
-		err = setNumber(&matches[i].Key, numbers[i])
-	}
-	return err
-}
-
-// usualKey is how many bytes the keys of results have on average, or they are fetched twice.
-const usualKey = 40
-
-func (m *Map[K]) setTexts(matches []Match[K], found []Neighbor) error {
-	x := m.x
-	ends, buffer, n := make([]int, len(found)), make([]byte, usualKey*len(found)), 0
-	for {
-		err := x.reads.do(x.closing, func() error { return x.core.textsOf(found, buffer, ends) })
-		if err != nil {
-			return err
-		}
-		if len(ends) > 0 {
-			n = ends[len(ends)-1]
-		}
-		if n <= len(buffer) {
-			break
-		}
-		buffer = make([]byte, n)
-	}
-	all, from := string(buffer[:n]), 0 // one piece of memory for all of them
-	for i, end := range ends {
-		reflect.ValueOf(&matches[i].Key).Elem().SetString(all[from:end])
-		from = end
-	}
-	return nil
-}
 
 // A keyKind is C's enum n2_keys_kind.
 type keyKind int32

@@ -93,6 +93,48 @@ func (want model[K]) check(t *testing.T, m *n2.Map[K], names []K) {
 	}
 }
 
+// checkWalks compares what yields or finds many keys with what finds one.
+func (want model[K]) checkWalks(t *testing.T, m *n2.Map[K]) {
+	t.Helper()
+	n := 0
+	var qs []float32
+	for key, v := range m.All() {
+		if n++; !slices.Equal(v, want[key]) {
+			t.Fatalf("key %v: %v, not %v", key, v, want[key])
+		}
+		if n <= 3 {
+			qs = append(qs, v...)
+		}
+	}
+	if n != len(want) {
+		t.Fatalf("%d keys instead of %d", n, len(want))
+	}
+	batch, err := m.SearchBatch(t.Context(), qs, 4, nil)
+	must(t, err)
+	if len(batch) != len(qs)/mapDim {
+		t.Fatalf("%d results of %d queries", len(batch), len(qs)/mapDim)
+	}
+	for i, found := range batch {
+		q := qs[i*mapDim : (i+1)*mapDim]
+		one, err := m.Search(q, 4, nil)
+		must(t, err)
+		if !slices.Equal(found, one) {
+			t.Fatalf("SearchBatch finds %v, Search %v", found, one)
+		}
+		seen := map[K]bool{}
+		for match, err := range m.SearchIter(q, nil) {
+			must(t, err)
+			if d := distance(n2.L2, q, want[match.Key]); math.Abs(d-float64(match.Distance)) > 1e-4*(1+d) {
+				t.Fatalf("key %v is at %v, not %v", match.Key, match.Distance, d)
+			}
+			seen[match.Key] = true
+		}
+		if len(seen) != len(want) {
+			t.Fatalf("SearchIter yields %d of %d keys", len(seen), len(want))
+		}
+	}
+}
+
 // testModel puts, changes, deletes, builds and loads at random.
 func testModel[K n2.Key](t *testing.T, names []K) {
 	r := rand.New(rand.NewPCG(7, uint64(len(names))))
@@ -133,6 +175,7 @@ func testModel[K n2.Key](t *testing.T, names []K) {
 		}
 		must(t, m.Index().Verify(t.Context()))
 		want.check(t, m, names)
+		want.checkWalks(t, m)
 	}
 }
 
@@ -210,6 +253,23 @@ func TestMapOfOtherIntegers(t *testing.T) {
 		if _, err := narrow.Search([]float32{0}, 2, nil); !errors.Is(err, n2.ErrKeyType) {
 			t.Errorf("Search of what does not fit gives %v", err)
 		}
+		if _, err := narrow.SearchBatch(t.Context(), []float32{0, 1}, 3, nil); !errors.Is(err, n2.ErrKeyType) {
+			t.Errorf("SearchBatch of what does not fit gives %v", err)
+		}
+		n, last := 0, error(nil)
+		for _, last = range narrow.SearchIter([]float32{0}, nil) {
+			n++
+		}
+		if n != 2 || !errors.Is(last, n2.ErrKeyType) {
+			t.Errorf("SearchIter yields %d, at last %v", n, last)
+		}
+		var fit []int8
+		for key := range narrow.All() {
+			fit = append(fit, key)
+		}
+		if !slices.Equal(fit, []int8{5, -1}) {
+			t.Errorf("All yields %v", fit)
+		}
 		if _, err := narrow.Key(1); !errors.Is(err, n2.ErrKeyType) {
 			t.Errorf("Key of what does not fit gives %v", err)
 		}
@@ -266,8 +326,15 @@ func TestMapErrors(t *testing.T) {
 		_, key := m.Key(0)
 		_, search := m.Search(v, 1, nil)
 		_, byKey := m.SearchByKey("", 1, nil)
+		_, batch := m.SearchBatch(context.Background(), v, 1, nil)
+		var walk error
+		for _, walk = range m.SearchIter(v, nil) {
+		}
+		for key := range m.All() {
+			t.Errorf("a closed map has key %q", key)
+		}
 		_, write := m.WriteTo(&bytes.Buffer{})
-		for i, err := range []error{get, id, key, search, byKey, write, m.Put("", v), m.Delete(""),
+		for i, err := range []error{get, id, key, search, byKey, batch, walk, write, m.Put("", v), m.Delete(""),
 			m.PutBatch([]string{""}, v), m.Build(context.Background(), nil), m.Save("x")} {
 			if !errors.Is(err, n2.ErrClosed) {
 				t.Errorf("call %d of a closed map gives %v", i, err)
