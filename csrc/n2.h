@@ -332,11 +332,12 @@ N2_API void n2_build_options_init(struct n2_build_options *options);
  * vectors, and each build looks once at all links on level 0. Memory beside the index: 2 max_m0 +
  * 34 bytes a new vector, 8 bytes and, for each thread, an eighth of one for every vector there is,
  * the old rows of those whose links change, and up to 64 MiB; while codes are trained, new codes
- * and sketches of all vectors. With merging, the links of all once more. `progress` must not build
- * or close the index: it would wait for itself. Returns 0, or N2_ERR_OPTION, N2_ERR_FULL (more than
- * 2^32 - 2 lists above level 0), N2_ERR_NOT_FINITE, N2_ERR_ZERO_VECTOR or N2_ERR_MAGNITUDE (a
- * query), N2_ERR_NO_MEMORY, N2_ERR_CANCELLED, N2_ERR_CORRUPT (a loaded index whose file does not
- * match its checksums), N2_ERR_CLOSED. */
+ * and sketches of all vectors; and of a mapped file what it writes to, such as new vectors. With
+ * merging, the links of all once more. `progress` must not build or close the index: it would wait
+ * for itself. Returns 0, or N2_ERR_OPTION, N2_ERR_FULL (more than 2^32 - 2 lists above level 0),
+ * N2_ERR_NOT_FINITE, N2_ERR_ZERO_VECTOR or N2_ERR_MAGNITUDE (a query), N2_ERR_NO_MEMORY,
+ * N2_ERR_CANCELLED, N2_ERR_CORRUPT (a loaded index whose file does not match its checksums),
+ * N2_ERR_CLOSED. */
 N2_API int n2_build(struct n2_index *index, const struct n2_build_options *options);
 
 /* Builds, then copies what is left, without the places of vectors that were deleted or replaced, to
