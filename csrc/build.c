@@ -8,7 +8,7 @@
 #include "prepare.h"
 
 #include "alloc.h"
-#include "place.h"
+#include "move.h"
 
 #include <errno.h>
 
@@ -78,7 +78,7 @@ static void restore(struct n2_build *build)
                 n2_prepare_sketch(&index->graph, &index->space, node);
         n2_gate_open(&index->gate);
     }
-    n2_place_undo(build);
+    n2_move_back(build);
     pthread_mutex_lock(&index->add);
     n2_prepare_claim(index, build->n_claimed);
     pthread_mutex_unlock(&index->add);

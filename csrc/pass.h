@@ -29,7 +29,7 @@ struct n2_build {
     uint32_t n_before;  /* of those, up to and with the last that was linked then */
     uint32_t *order;    /* [n_new] the pending nodes, in the order of inserting */
     size_t n_new;
-    struct n2_mover *mover; /* of their vectors: place.h; NULL: they are where they were */
+    struct n2_mover *mover; /* of their vectors: move.h; NULL: they are where they were */
     size_t n_inserted;      /* in this pass */
     int n_passes, pass;
     uint64_t n_total; /* nodes to be unlinked and to be inserted in all passes */

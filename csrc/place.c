@@ -1,4 +1,4 @@
-/* place.c - an order by pivots, and the rows that change places.
+/* place.c - an order by pivots.
  * SPDX-License-Identifier: Apache-2.0
  *
  * The nodes are split into cells, each of those nearest to one of a few nodes, the pivots, and so
@@ -7,44 +7,22 @@
  */
 #include "place.h"
 
-#include "alloc.h"
 #include "hash.h"
+#include "move.h"
 #include "sort.h"
 
-#include <time.h>
-
 #define PIVOT_SALT UINT64_C(0x7069766f74) /* makes the pivots' hash another than the levels' */
-#define LEAST_PLACED 4096     /* of fewer, all that is read stays in the caches anyway */
-#define PIVOTS 32             /* of a cell */
-#define DEPTH 4               /* of cells in cells */
-#define FEW 64                /* nodes of a cell that is not split */
-#define GRAIN 256             /* nodes a thread takes at a time, */
-#define SHIFT_GRAIN 64        /* or shifts */
-#define MOVED_BYTES (1 << 20) /* moved while searches wait, */
-#define NODE_BYTES 256        /* of which a node costs as much, beside its rows */
+#define LEAST_PLACED 4096 /* of fewer, all that is read stays in the caches anyway */
+#define PIVOTS 32         /* of a cell */
+#define DEPTH 4           /* of cells in cells */
+#define FEW 64            /* nodes of a cell that is not split */
+#define GRAIN 256         /* nodes a thread takes at a time */
 
 struct placing {
     const struct n2_build *build;
     uint64_t *words, *temp;    /* [n_new] cell << 32 | node; room for sorting */
     uint32_t pivots[PIVOTS];   /* of the outermost cells, */
     size_t starts[PIVOTS + 1]; /* and where each begins */
-};
-
-/* What lies at one node is to lie at another. */
-struct shift {
-    uint32_t from, to;
-};
-
-struct n2_mover {
-    struct n2_store *store;
-    const struct n2_column *columns[4]; /* what is known of pending nodes, */
-    size_t n_columns, row_bytes;        /* and of one of them */
-    uint32_t first, n, next;            /* pending node, their number; those below first + next
-                                           hold what they are to hold */
-    size_t n_shifts;
-    struct shift shifts[MOVED_BYTES / NODE_BYTES]; /* those that come next, */
-    unsigned char rows[MOVED_BYTES];               /* and what they move */
-    uint32_t moved_from[]; /* [n] where what lies at a node lay before; both less `first` */
 };
 
 /* The number of that among pivots[n] which is nearest to a node. */
@@ -141,116 +119,8 @@ static void sort_nodes(struct placing *p)
     n2_team_for(build->team, PIVOTS, 1, split_outer_cells, p);
 }
 
-/* Tells the ids of a node that what they name is at another now. */
-static void lead_ids(const struct n2_store *store, struct shift shift)
-{
-    uint32_t id = *n2_store_label(store, shift.to);
-    while (id < store->n_ids && n2_store_entry(store, id).node == shift.from) {
-        uint32_t next = n2_store_entry(store, id).next;
-        n2_store_set_entry(store, id, (struct n2_id){shift.to, next});
-        id = next > id ? next : N2_NONE; /* else rotten */
-    }
-}
-
-static void take_rows(void *context, size_t begin, size_t end, int worker)
-{
-    (void)worker;
-    struct n2_mover *m = context;
-    for (size_t i = begin; i < end; i++) {
-        unsigned char *kept = m->rows + i * m->row_bytes;
-        for (size_t c = 0; c < m->n_columns; kept += m->columns[c++]->stride)
-            memcpy(kept, n2_column_row(m->columns[c], m->shifts[i].from), m->columns[c]->stride);
-    }
-}
-
-static void put_rows(void *context, size_t begin, size_t end, int worker)
-{
-    (void)worker;
-    const struct n2_mover *m = context;
-    for (size_t i = begin; i < end; i++) {
-        const unsigned char *kept = m->rows + i * m->row_bytes;
-        for (size_t c = 0; c < m->n_columns; kept += m->columns[c++]->stride)
-            memcpy(n2_column_row(m->columns[c], m->shifts[i].to), kept, m->columns[c]->stride);
-        lead_ids(m->store, m->shifts[i]);
-    }
-}
-
-_Static_assert(MOVED_BYTES > 3 * N2_MAX_DIM * sizeof(float), "there is room for two shifts");
-
-/* Lists the next shifts that there is room for, and says whether there are any. What lies at node i
- * is to lie at to[i]. Follows each cycle of them; where there is no room for the rest of one, its
- * last node takes the place of the first. */
-static bool list_shifts(struct n2_mover *m, uint32_t *to)
-{
-    size_t n = 0, room = MOVED_BYTES / (m->row_bytes + NODE_BYTES);
-    while (m->next < m->n && n + 1 < room) {
-        uint32_t begin = m->next, from = begin;
-        while (to[begin] != begin && n + 1 < room) {
-            uint32_t there = to[begin];
-            m->shifts[n++] = (struct shift){m->first + from, m->first + there};
-            n2_swap(&to[begin], &to[there]);
-            if (to != m->moved_from)
-                n2_swap(&m->moved_from[begin], &m->moved_from[there]);
-            from = there;
-        }
-        if (from != begin)
-            m->shifts[n++] = (struct shift){m->first + from, m->first + begin};
-        m->next += to[begin] == begin;
-    }
-    m->n_shifts = n;
-    return n > 0;
-}
-
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
-/* Lists what is to be moved as it is now: an added vector may have made those before it wider, but
- * not while a build has the turn. */
-static void list_columns(struct n2_mover *m, const struct n2_build *build)
-{
-    const struct n2_index *index = build->index;
-    const struct n2_column *columns[] = {&index->store.vectors, &index->store.labels,
-                                         &index->space.codes, &build->trained.codes};
-    m->n_columns = m->row_bytes = 0;
-    for (int i = 0; i < 4; i++) {
-        if (!columns[i]->base)
-            continue;
-        m->columns[m->n_columns++] = columns[i];
-        m->row_bytes += columns[i]->stride;
-    }
-}
-
-/* Moves what lies at each pending node to that which to[] names, and keeps in moved_from where it
- * lay: a millisecond's work at a time, or as much as takes as long as it had to wait for searches
- * to let it in, as where each of them scans a million vectors. Then they, and changes, have their
- * turn. Ends early if told to. */
-static void move(struct n2_build *build, uint32_t *to, const int32_t *cancel)
-{
-    struct n2_index *index = build->index;
-    struct n2_mover *m = build->mover;
-    list_columns(m, build);
-    m->next = 0;
-    while (!(cancel && N2_LOAD(cancel)) && list_shifts(m, to)) {
-        double since = seconds();
-        pthread_mutex_lock(&index->add);
-        n2_gate_shut(&index->gate);
-        double waited = seconds() - since;
-        do {
-            n2_team_for(build->team, m->n_shifts, SHIFT_GRAIN, take_rows, m);
-            n2_team_for(build->team, m->n_shifts, SHIFT_GRAIN, put_rows, m);
-        } while (seconds() - since < 2 * waited && list_shifts(m, to));
-        N2_STORE(&index->graph.n_renumbered, index->graph.n_renumbered + 1);
-        n2_gate_open(&index->gate);
-        pthread_mutex_unlock(&index->add);
-        n2_index_rest_add();
-    }
-}
-
-bool n2_place_pays(const struct n2_build *build)
+/* Whether the pending nodes are many, and most of all. Not in small change: see n2_link. */
+static bool pays(const struct n2_build *build)
 {
     return !build->most && build->n_new >= LEAST_PLACED &&
            build->n_new >= build->index->graph.n_linked &&
@@ -272,35 +142,14 @@ static int place(void *argument)
     for (uint32_t i = 0, node = first; node < build->n_nodes; node++)
         if (*n2_graph_height(graph, node) == 0)
             to[(uint32_t)build->equals[i++] - first] = node - first;
-    move(build, to, &build->cancel);
+    n2_move(build, to);
     return N2_LOAD(&build->cancel) ? N2_ERR_CANCELLED : N2_OK;
-}
-
-static int place_back(void *argument)
-{
-    struct n2_build *build = argument;
-    move(build, build->mover->moved_from, NULL);
-    return N2_OK;
 }
 
 int n2_place(struct n2_build *build)
 {
-    struct n2_index *index = build->index;
-    uint32_t first = index->graph.first_pending, n = build->n_nodes - first;
-    struct n2_mover *m = n2_alloc(1, sizeof(*m) + n * sizeof(uint32_t));
-    if (!m)
-        return N2_ERR_NO_MEMORY;
-    m->store = &index->store;
-    m->first = first;
-    m->n = n;
-    for (uint32_t i = 0; i < n; i++)
-        m->moved_from[i] = i;
-    build->mover = m;
-    return n2_team_run(build->team, place, build);
-}
-
-void n2_place_undo(struct n2_build *build)
-{
-    if (build->mover)
-        n2_team_run(build->team, place_back, build);
+    if (!pays(build))
+        return N2_OK;
+    int status = n2_move_open(build);
+    return status ? status : n2_team_run(build->team, place, build);
 }

@@ -11,16 +11,10 @@
 
 #include "pass.h"
 
-/* Whether the pending nodes are many, and most of all. Not in small change: see n2_link. */
-bool n2_place_pays(const struct n2_build *build);
-
 /* Puts the vectors of the pending nodes, with their ids and codes, in an order in which near ones
- * follow each other; the nodes are the same ones, and what build->order says of them holds.
- * Searches wait for a millisecond at a time. Returns 0, or N2_ERR_NO_MEMORY or N2_ERR_CANCELLED,
- * and n2_place_undo is due. */
+ * follow each other, where these nodes are many and most of all. Returns 0, or N2_ERR_NO_MEMORY or
+ * N2_ERR_CANCELLED, and n2_move_back is due.
+ */
 int n2_place(struct n2_build *build);
-
-/* Puts them where they were. */
-void n2_place_undo(struct n2_build *build);
 
 #endif

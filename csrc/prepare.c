@@ -220,7 +220,7 @@ int n2_prepare(struct n2_build *build)
     if (!status && N2_LOAD(&build->cancel)) /* which leaves codes unmade */
         status = N2_ERR_CANCELLED;
     n2_pass_aim(build, graph, &build->undo);
-    if (!status && n2_place_pays(build))
+    if (!status)
         status = n2_place(build);
     if (!status)
         status = n2_insert_open(&build->inserter);
