@@ -12,9 +12,8 @@
 #include "pass.h"
 
 /* Puts the vectors of the pending nodes, with their ids and codes, in an order in which near ones
- * follow each other, where these nodes are many and most of all. Returns 0, or N2_ERR_NO_MEMORY or
- * N2_ERR_CANCELLED, and n2_move_back is due.
- */
+ * follow each other, if these nodes are many and most of all. Returns 0, or N2_ERR_NO_MEMORY or
+ * N2_ERR_CANCELLED, and n2_move_back is due. */
 int n2_place(struct n2_build *build);
 
 #endif
