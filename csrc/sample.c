@@ -123,6 +123,12 @@ static void find_near(void *context, size_t begin, size_t end, int worker)
     }
 }
 
+/* What a step returns that may have been cut short. */
+static int cancelled(const struct n2_sample *s)
+{
+    return N2_LOAD(s->training->cancel) ? N2_ERR_CANCELLED : N2_OK;
+}
+
 int n2_sample_open(struct n2_sample *s, const struct n2_training *t)
 {
     size_t dim = t->store->dim;
@@ -149,7 +155,7 @@ int n2_sample_open(struct n2_sample *s, const struct n2_training *t)
         fill_queries(s);
         n2_team_for(t->team, N2_SAMPLE_QUERIES, 1, find_near, s);
     }
-    return N2_OK;
+    return cancelled(s);
 }
 
 void n2_sample_close(struct n2_sample *s)
@@ -226,11 +232,15 @@ static void try_axes(void *context, size_t begin, size_t end, int worker)
     }
 }
 
-void n2_sample_try_axes(struct n2_sample *s, float shares[N2_SAMPLE_BLOCKS])
+int n2_sample_try_axes(struct n2_sample *s, float shares[N2_SAMPLE_BLOCKS])
 {
     n2_team_for(s->training->team, N2_SAMPLE_QUERIES, 1, try_axes, s);
+    int status = cancelled(s);
+    if (status)
+        return status;
     for (size_t block = 0; block * N2_CODE_UNIT < s->n_axes; block++)
         shares[block] = mean_found(s, block);
+    return N2_OK;
 }
 
 static void encode_sample(void *context, size_t begin, size_t end, int worker)
@@ -289,6 +299,9 @@ int n2_sample_try_codes(struct n2_sample *s, const struct n2_space *space, float
         return N2_ERR_NO_MEMORY;
     n2_team_for(t->team, s->n, GRAIN, encode_sample, s);
     n2_team_for(t->team, N2_SAMPLE_QUERIES, 1, try_codes, s);
+    int status = cancelled(s);
+    if (status)
+        return status;
     *share = mean_found(s, 0);
     return N2_OK;
 }

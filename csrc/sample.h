@@ -44,7 +44,8 @@ N2_INLINE bool n2_sample_is_dot(const struct n2_sample *sample)
 
 /* Takes vectors from all over the index, duplicates left out, and queries, and finds the true
  * neighbours; not where there are fewer vectors than N2_SAMPLE_QUERIES. Runs, as all of these do,
- * on the team's leader. Returns 0 or N2_ERR_NO_MEMORY; either way n2_sample_close frees it. */
+ * on the team's leader. Returns 0, N2_ERR_NO_MEMORY or N2_ERR_CANCELLED; whichever, n2_sample_close
+ * frees it. */
 int n2_sample_open(struct n2_sample *sample, const struct n2_training *training);
 void n2_sample_close(struct n2_sample *sample);
 
@@ -54,11 +55,12 @@ int n2_sample_new_axes(struct n2_sample *sample, size_t n_axes);
 /* Makes the images that the axes give. */
 void n2_sample_project(struct n2_sample *sample);
 
-/* Sets shares[i] to what the first i + 1 times N2_CODE_UNIT axes find. */
-void n2_sample_try_axes(struct n2_sample *sample, float shares[N2_SAMPLE_BLOCKS]);
+/* Sets shares[i] to what the first i + 1 times N2_CODE_UNIT axes find. Returns 0 or
+ * N2_ERR_CANCELLED. */
+int n2_sample_try_axes(struct n2_sample *sample, float shares[N2_SAMPLE_BLOCKS]);
 
 /* Makes the codes of that space, which lasts as long as the sample or until the next, and sets
- * *share to what they find. Returns 0 or N2_ERR_NO_MEMORY. */
+ * *share to what they find. Returns 0, N2_ERR_NO_MEMORY or N2_ERR_CANCELLED. */
 int n2_sample_try_codes(struct n2_sample *sample, const struct n2_space *space, float *share);
 
 /* keys[i] = key of the distance from a query to the code of its i-th true neighbour, as searches

@@ -69,7 +69,9 @@ static int try_fewer(struct n2_sample *s, const struct n2_cloud *cloud, bool *en
         if (status)
             return status;
         n2_sample_project(s);
-        n2_sample_try_axes(s, shares);
+        status = n2_sample_try_axes(s, shares);
+        if (status)
+            return status;
         for (; block * N2_CODE_UNIT < n_axes; block++) {
             *share = shares[block];
             if (*share >= ENOUGH) {
@@ -281,7 +283,7 @@ static int choose_space(struct choice *c, struct n2_space *space)
     float share = 0;
     int status = choose_axes(s, &share);
     bool shorter = may_be_short(s);
-    if (status || N2_LOAD(t->cancel) || share <= 0 || !are_smaller(s, shorter))
+    if (status || share <= 0 || !are_smaller(s, shorter))
         return status;
     n2_axes_mix(s->axes, s->n_axes, s->dim, t->seed);
     n2_sample_project(s);

@@ -38,7 +38,7 @@ struct n2_training {
 };
 
 /* Makes *space a space without codes; one without axes where codes are not wanted or would not do.
- * Runs on the team's leader. Returns 0 or N2_ERR_NO_MEMORY. */
+ * Runs on the team's leader. Returns 0, N2_ERR_NO_MEMORY or N2_ERR_CANCELLED. */
 int n2_train(const struct n2_training *training, struct n2_space *space);
 
 /* Makes the codes of nodes[n] (NULL: of nodes 0..n-1), for which there is room, in parallel. Sets
