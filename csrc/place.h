@@ -3,8 +3,9 @@
  *
  * What one search or insertion has read, the next one in its neighbourhood then finds in the
  * caches, and a page holds more of what is wanted. Of 1,000,000 SIFT vectors, builds took 0.9 of
- * the time, searches 0.93 of it; of 5,000,000 in 40 dimensions both 0.89; of 340,000 GloVe vectors
- * both as long as before.
+ * the time, searches 0.93 of it. By vectors that were added in such an order, which leaves out what
+ * the order costs: of 5,000,000 in 40 dimensions both took 0.89; of 340,000 GloVe vectors builds
+ * 1.0, searches 1.0 at a recall of 0.95 and 1.05 at 0.99.
  */
 #ifndef N2_PLACE_H
 #define N2_PLACE_H
