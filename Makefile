@@ -149,8 +149,9 @@ RESULTS := examples/benchmark/results
 bench-readme:
 	@$(BENCHMARK) report $(patsubst %,$(CURDIR)/%,$(wildcard $(RESULTS)/*.jsonl)) --out $(CURDIR)/$(RESULTS)/report \
 	    --readme $(CURDIR)/README.md --command 'make bench-full'
-	@$(BENCHMARK) report $(patsubst %,$(CURDIR)/%,$(wildcard $(RESULTS)/cascade-lake/*.jsonl)) \
-	    --out $(CURDIR)/$(RESULTS)/cascade-lake/report > /dev/null
+	@for machine in zen3 cascade-lake; do \
+	    $(BENCHMARK) report $(CURDIR)/$(RESULTS)/$$machine/*.jsonl --out $(CURDIR)/$(RESULTS)/$$machine/report \
+	        > /dev/null || exit 1; done
 
 # ---- checks ----------------------------------------------------------------------------------
 
