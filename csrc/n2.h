@@ -304,9 +304,9 @@ struct n2_build_options {
     int (*progress)(void *user, uint64_t done, uint64_t total);
     void *user;
     /* queries[n_queries][dim]: some that searches will ask, for choosing codes and for measuring
-     * recall where the build does so; 400 of them are used, 1,000 with a million vectors. Without
-     * any (0), vectors are in their place, which will do if queries are distributed like the
-     * vectors. They obey the limits of n2_add and are not needed once the build has begun. */
+     * recall where the build does so; 1,500 of them are used. Without any (0), vectors are in their
+     * place, which will do if queries are distributed like the vectors. They obey the limits of
+     * n2_add and are not needed once the build has begun. */
     const float *queries;
     size_t n_queries; /* of fewer than 50, recall is measured by vectors all the same */
     int32_t compact;  /* not 0: when all is linked, the memory of deleted and replaced vectors, and

@@ -11,23 +11,34 @@
 #include <math.h>
 
 #define LEAST_QUERIES 50
-#define NEAREST 100      /* true neighbours of a query */
-#define AMONG 400        /* nearest codes, among which they are looked for */
+#define NODES_A_QUERY 50 /* at least */
+#define NEAREST 100      /* neighbours of a query that are known */
+#define AMONG 400        /* nearest codes, among which the true ones are looked for */
 #define RETUNE 4         /* tune again when as many as a quarter have come or gone */
 #define FOUND_ALL 0.996f /* larger steps would find no more */
-#define FEWER 5          /* so many times fewer queries for the largest k */
+#define MOST_TOLD 0.998f /* and no recall above is told from that */
 #define GROUP 8          /* queries that share one reading of the codes */
 #define CLOSE 10         /* neighbours whose distances tell the shrink */
 #define LOW_SHARE 10     /* one in so many of them is nearer than it says */
 #define LOW_SHARE_DOT 1000
 
-/* Queries. A build measures one or two thousand distances for each node, at random; the exact
- * search for ENOUGH queries takes 400, in order: a small part of it, however many nodes there are.
- * What else tuning takes is the less, the more there are, and is spent on more queries: where most
- * find all, and some hardly anything, ENOUGH tell the recall no better than to 0.01. */
-#define NODES_A_QUERY 50 /* at least */
-#define ENOUGH 400
-#define NODES_A_FURTHER 1000
+/* An exact search takes as long as many walks. So one is made for few queries, EXACT, which tell
+ * what share of the neighbours a far walk finds; and for all of them other walks are compared with
+ * that. 250 exact searches measure as many distances for each node, in order, where its insertion
+ * measured one or two thousand at random.
+ *
+ * One query finds all, another hardly anything. Each recall is the mean of as many queries as tell
+ * it to ERROR, one standard error, or to that share of what is missed. */
+#define EXACT 250
+#define FAR_RECALL 0.99f
+#define NO_MORE 0.0005f /* found by a step from there: the next ones find no more either */
+#define FEWEST 150
+#define MOST_ALONE 750 /* for one neighbour, of which all is found or nothing */
+#define ERROR 0.0033f
+#define ERROR_SHARE 30
+#define SPREAD 1619 /* a prime above N2_TUNE_QUERIES: query i is number i * SPREAD among them */
+
+static const size_t ks[N2_TUNE_KS] = {1, 10, NEAREST};
 
 /* Step j is the stretch growth^(quarters[j] / 4); under dot it is growth * quarters[j] / 4. */
 static const uint8_t quarters[N2_TUNE_STEPS] = {0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24};
@@ -46,18 +57,20 @@ static float stretch_of(int32_t metric, float growth, size_t step)
 /* --- using it --- */
 
 /* The step at which a row of recalls reaches `recall`, or all that the row reaches, as a real
- * number: beyond that, searches would only take longer. */
+ * number: beyond that, searches would only take longer. What is missed falls by about the same
+ * share from each part of a step to the next. */
 static float step_of(const float *recalls, float recall)
 {
     float before = 0, most = 0;
     for (size_t j = 0; j < N2_TUNE_STEPS; j++)
         most = recalls[j] > most ? recalls[j] : most;
-    recall = recall < most ? recall : most;
+    recall = fminf(fminf(recall, most), MOST_TOLD);
     for (size_t j = 0; j < N2_TUNE_STEPS; j++) {
         if (recalls[j] >= recall) {
             if (j == 0)
                 return 0;
-            return (float)(j - 1) + (recall - before) / (recalls[j] - before);
+            float missed = 1 - before, at = 1 - fminf(recalls[j], MOST_TOLD);
+            return (float)(j - 1) + logf((1 - recall) / missed) / logf(at / missed);
         }
         before = recalls[j] > before ? recalls[j] : before;
     }
@@ -100,17 +113,20 @@ struct tuner {
     struct n2_build *build;
     struct n2_space space; /* the build's, and the shrink that is found */
     struct n2_view view;
-    const float *given;    /* the build's, of which n are the queries, or NULL: */
+    const float *given;    /* [n] the build's queries, or NULL: */
     const uint32_t *nodes; /* [n], where they are */
-    size_t n;
-    uint64_t *candidates; /* [n][AMONG] nearest by codes, or vectors: heap words of nodes */
+    size_t n, n_exact;     /* for the first n_exact there is an exact search */
+    uint64_t *candidates;  /* [n_exact][AMONG] nearest by codes, or vectors: heap words of nodes */
     size_t *n_candidates;
-    uint32_t *near;    /* [n][NEAREST] keys of the true neighbours, ascending */
-    float *deviations; /* [n][CLOSE] of codes, see n2_space_deviation */
+    uint32_t *near; /* [n][NEAREST] keys of the neighbours known, ascending: the true ones, and */
+    size_t *n_near; /* later those of a far walk */
+    float (*known)[N2_TUNE_KS]; /* [n_exact] what share of the true neighbours these are */
+    float *deviations;          /* [n_exact][CLOSE] of codes, see n2_space_deviation */
     size_t *n_deviations;
     size_t k;
     struct n2_beam beam;
-    float *found, *measured; /* [n] of one search each */
+    size_t n_asked;          /* so many have been asked already */
+    float *found, *measured; /* [n] of one walk each */
 };
 
 /* Prepares a query as searches do. */
@@ -118,8 +134,9 @@ static void probe_of(const struct tuner *t, size_t i, struct n2_scratch *scratch
                      struct n2_probe *probe)
 {
     const struct n2_store *store = t->view.store;
-    const float *vector = t->given ? t->given + i * t->build->n_queries / t->n * store->dim
-                                   : n2_store_vector(store, t->nodes[i], scratch->query);
+    size_t number = i * SPREAD % t->n;
+    const float *vector = t->given ? t->given + number * store->dim
+                                   : n2_store_vector(store, t->nodes[number], scratch->query);
     double norm;
     (void)n2_store_check(store, vector, &norm); /* was checked when it was added */
     n2_store_probe_query(store, vector, norm, scratch->query, probe);
@@ -169,6 +186,14 @@ static void find_true(void *context, size_t begin, size_t end, int worker)
     }
 }
 
+/* Keeps a query's neighbours, which are sorted. */
+static void keep_near(const struct tuner *t, size_t i, const struct n2_heap *heap)
+{
+    t->n_near[i] = heap->size;
+    for (size_t j = 0; j < heap->size; j++)
+        t->near[i * NEAREST + j] = (uint32_t)(heap->words[j] >> 32);
+}
+
 /* Ranks the candidates of queries begin..end-1 by the vectors. */
 static void rank_true(void *context, size_t begin, size_t end, int worker)
 {
@@ -188,8 +213,7 @@ static void rank_true(void *context, size_t begin, size_t end, int worker)
         for (size_t j = 0; j < n; j++)
             n2_heap_push(&heap, (uint64_t)keys[j] << 32 | j);
         n2_heap_sort(&heap);
-        for (size_t j = 0; j < heap.size; j++)
-            t->near[i * NEAREST + j] = (uint32_t)(words[j] >> 32);
+        keep_near(t, i, &heap);
         for (size_t j = 0; view->space && j < n2_min(heap.size, CLOSE); j++) {
             uint64_t candidate = t->candidates[i * AMONG + (uint32_t)words[j]];
             t->n_deviations[i] += n2_space_deviation(
@@ -199,25 +223,53 @@ static void rank_true(void *context, size_t begin, size_t end, int worker)
     }
 }
 
-/* Searches for queries begin..end-1 and counts what is found. */
-static void search(void *context, size_t begin, size_t end, int worker)
+/* Walks for query i, to NEAREST results at most. */
+static void walk(const struct tuner *t, size_t i, struct n2_scratch *scratch)
+{
+    struct n2_probe probe;
+    probe_of(t, i, scratch, scratch->code, &probe);
+    scratch->heap.size = 0;
+    scratch->heap.width = t->k;
+    scratch->n_measured = 0;
+    n2_search_graph(&t->view, &probe, t->beam, scratch);
+    n2_visited_clear(&scratch->visited);
+}
+
+/* The share of query i's k nearest, of those known, that a walk found. */
+static float share_found(const struct tuner *t, size_t i, size_t k, const struct n2_heap *heap)
+{
+    size_t n_near = n2_min(k, t->n_near[i]), n = 0;
+    if (n_near == 0) /* all is found of nothing: all nodes may be dead */
+        return 1;
+    for (size_t j = 0; j < heap->size; j++)
+        n += heap->words[j] >> 32 <= t->near[i * NEAREST + n_near - 1];
+    return (float)n2_min(n, n_near) / (float)n_near;
+}
+
+/* Walks for queries begin..end-1 of those not asked yet. */
+static void ask(void *context, size_t begin, size_t end, int worker)
+{
+    struct tuner *t = context;
+    struct n2_scratch *scratch = t->build->scratches[worker];
+    for (size_t i = t->n_asked + begin; i < t->n_asked + end && !N2_LOAD(&t->build->cancel); i++) {
+        walk(t, i, scratch);
+        t->found[i] = share_found(t, i, t->k, &scratch->heap);
+        t->measured[i] = (float)scratch->n_measured;
+    }
+}
+
+/* Walks for queries begin..end-1, whose results are what is known of their neighbours from then on,
+ * and tells what share they are of the true ones. */
+static void ask_far(void *context, size_t begin, size_t end, int worker)
 {
     struct tuner *t = context;
     struct n2_scratch *scratch = t->build->scratches[worker];
     for (size_t i = begin; i < end && !N2_LOAD(&t->build->cancel); i++) {
-        struct n2_probe probe;
-        probe_of(t, i, scratch, scratch->code, &probe);
-        scratch->heap.size = 0;
-        scratch->heap.width = t->k;
-        scratch->n_measured = 0;
-        n2_search_graph(&t->view, &probe, t->beam, scratch);
-        n2_visited_clear(&scratch->visited);
-        size_t n_true = n2_min(t->k, t->n_candidates[i]), n_found = 0;
-        for (size_t j = 0; j < scratch->heap.size && n_true > 0; j++)
-            n_found += scratch->heap.words[j] >> 32 <= t->near[i * NEAREST + n_true - 1];
-        /* All is found of nothing: all nodes may be dead. */
-        t->found[i] = n_true > 0 ? (float)n2_min(n_found, n_true) / (float)n_true : 1;
-        t->measured[i] = (float)scratch->n_measured;
+        walk(t, i, scratch);
+        for (size_t row = 0; row < N2_TUNE_KS && i < t->n_exact; row++)
+            t->known[i][row] = share_found(t, i, ks[row], &scratch->heap);
+        n2_heap_sort(&scratch->heap);
+        keep_near(t, i, &scratch->heap);
     }
 }
 
@@ -229,25 +281,64 @@ static float mean(const float *values, size_t n)
     return sum / (float)n;
 }
 
-static void measure(struct tuner *t, struct n2_tuning *tuning)
+/* How many queries tell the mean of what there is in values[n] to the error allowed. */
+static size_t enough(const float *values, size_t n)
 {
-    t->k = 1;
-    for (size_t i = 0; i < N2_TUNE_KS; i++, t->k *= 10) {
-        size_t j = 0, n = i < N2_TUNE_KS - 1 ? t->n : n2_max(t->n / FEWER, 1);
-        for (bool all = false; j < N2_TUNE_STEPS && !all; j++) {
-            t->beam =
-                (struct n2_beam){.width = n2_tune_width(t->k),
-                                 .rank = t->k,
-                                 .stretch = stretch_of(t->view.store->metric, tuning->growth, j)};
-            n2_team_for(t->build->team, n, 1, search, t);
-            tuning->recall[i][j] = mean(t->found, n);
-            tuning->measured[i][j] = mean(t->measured, n);
-            all = tuning->recall[i][j] >= FOUND_ALL || N2_LOAD(&t->build->cancel);
-        }
-        for (; j < N2_TUNE_STEPS; j++) {
-            tuning->recall[i][j] = 1;
-            tuning->measured[i][j] = tuning->measured[i][j - 1];
-        }
+    float middle = mean(values, n), error = fmaxf(ERROR, (1 - middle) / ERROR_SHARE), sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (values[i] - middle) * (values[i] - middle);
+    return (size_t)(sum / (float)n / (error * error));
+}
+
+/* Walks for as many of the first n queries as tell what is found. */
+static void ask_enough(struct tuner *t, size_t n)
+{
+    t->n_asked = 0;
+    for (size_t want = n2_min(FEWEST, n); t->n_asked < want;) {
+        n2_team_for(t->build->team, want - t->n_asked, 1, ask, t);
+        t->n_asked = want;
+        want = n2_min(enough(t->found, want), n);
+    }
+}
+
+/* Fills a row of the tuning by at most n queries, of whose neighbours the share `known` is known.
+ */
+static void measure(struct tuner *t, struct n2_tuning *tuning, size_t row, size_t n, float known)
+{
+    float before = 0;
+    size_t j = 0;
+    t->k = ks[row];
+    t->beam = (struct n2_beam){.width = n2_tune_width(t->k), .rank = t->k};
+    for (bool all = false; j < N2_TUNE_STEPS && !all; j++) {
+        t->beam.stretch = stretch_of(t->view.store->metric, tuning->growth, j);
+        ask_enough(t, n);
+        float recall = mean(t->found, t->n_asked);
+        tuning->recall[row][j] = recall * known;
+        tuning->measured[row][j] = mean(t->measured, t->n_asked);
+        all = recall >= FOUND_ALL || (recall >= FAR_RECALL && recall - before < NO_MORE) ||
+              N2_LOAD(&t->build->cancel);
+        before = recall;
+    }
+    for (; j < N2_TUNE_STEPS; j++) {
+        tuning->recall[row][j] = 1;
+        tuning->measured[row][j] = tuning->measured[row][j - 1];
+    }
+}
+
+/* The largest k first, whose walks are compared with exact searches: they go the farthest. */
+static void measure_all(struct tuner *t, struct n2_tuning *tuning)
+{
+    size_t row = N2_TUNE_KS - 1, far = 0;
+    measure(t, tuning, row, t->n_exact, 1);
+    while (far < N2_TUNE_STEPS - 1 && tuning->recall[row][far] < FAR_RECALL)
+        far++;
+    t->beam.stretch = stretch_of(t->view.store->metric, tuning->growth, far);
+    n2_team_for(t->build->team, t->n, 1, ask_far, t);
+    while (row-- > 0) {
+        float known = 0;
+        for (size_t i = 0; i < t->n_exact; i++)
+            known += t->known[i][row];
+        measure(t, tuning, row, row ? t->n : n2_min(t->n, MOST_ALONE), known / (float)t->n_exact);
     }
 }
 
@@ -260,7 +351,7 @@ static float choose_shrink(const struct tuner *t)
     const size_t share = t->view.store->metric == N2_DOT ? LOW_SHARE_DOT : LOW_SHARE;
     uint64_t *words = t->candidates; /* no longer needed */
     size_t n = 0;
-    for (size_t i = 0; i < t->n; i++)
+    for (size_t i = 0; i < t->n_exact; i++)
         for (size_t j = 0; j < t->n_deviations[i]; j++)
             words[n++] = n2_key(t->deviations[i * CLOSE + j]);
     n2_sort(words, words + n, n);
@@ -275,15 +366,14 @@ bool n2_tune_is_due(const struct n2_index *index, size_t n_new)
 
 size_t n2_tune_enough(size_t n_nodes)
 {
-    return n2_min(n2_max(n_nodes / NODES_A_FURTHER, ENOUGH), N2_TUNE_QUERIES);
+    return n2_min(n2_max(n_nodes / NODES_A_QUERY, LEAST_QUERIES), N2_TUNE_QUERIES);
 }
 
 size_t n2_tune_queries(struct n2_build *build)
 {
     const struct n2_index *index = build->index;
-    size_t n_after = index->graph.n_linked + build->n_new;
-    size_t n = n2_min(n2_tune_enough(n_after), n_after / NODES_A_QUERY);
-    n = n2_min(n2_max(n, LEAST_QUERIES), build->inserter.most);
+    size_t n = n2_tune_enough(index->graph.n_linked + build->n_new);
+    n = n2_min(n, build->inserter.most);
     if (n2_pass_space(build)->growth <= 0 || build->n_new / 4 < n || n < LEAST_QUERIES ||
         (!build->retrains && !n2_tune_is_due(index, build->n_new)))
         return 0;
@@ -293,9 +383,13 @@ size_t n2_tune_queries(struct n2_build *build)
 int n2_tune(struct n2_build *build, const uint32_t *nodes, size_t n, struct n2_tuning *tuning)
 {
     const float *given = build->n_queries >= LEAST_QUERIES ? build->queries : NULL;
-    n = given ? n2_min(n2_max(n, ENOUGH), build->n_queries) : n;
-    struct tuner t = {
-        .build = build, .view = build->inserter.view, .given = given, .nodes = nodes, .n = n};
+    n = given ? build->n_queries : n;
+    struct tuner t = {.build = build,
+                      .view = build->inserter.view,
+                      .given = given,
+                      .nodes = nodes,
+                      .n = n,
+                      .n_exact = n2_min(n, EXACT)};
     int status = N2_OK;
     t.space = *n2_pass_space(build);
     t.view.space = t.space.n_axes ? &t.space : NULL;
@@ -306,29 +400,33 @@ int n2_tune(struct n2_build *build, const uint32_t *nodes, size_t n, struct n2_t
                                 n2_tune_width(NEAREST), NEAREST);
     if (status)
         return status;
-    t.candidates = n2_alloc(n * AMONG, sizeof(uint64_t));
-    t.n_candidates = n2_alloc_zero(n, sizeof(size_t));
+    t.candidates = n2_alloc(t.n_exact * AMONG, sizeof(uint64_t));
+    t.n_candidates = n2_alloc_zero(t.n_exact, sizeof(size_t));
     t.near = n2_alloc(n * NEAREST, sizeof(uint32_t));
-    t.deviations = n2_alloc(n * CLOSE, sizeof(float));
-    t.n_deviations = n2_alloc_zero(n, sizeof(size_t));
+    t.n_near = n2_alloc_zero(n, sizeof(size_t));
+    t.known = n2_alloc_zero(t.n_exact, sizeof(*t.known));
+    t.deviations = n2_alloc(t.n_exact * CLOSE, sizeof(float));
+    t.n_deviations = n2_alloc_zero(t.n_exact, sizeof(size_t));
     t.found = n2_alloc_zero(n, sizeof(float));
     t.measured = n2_alloc_zero(n, sizeof(float));
     status = N2_ERR_NO_MEMORY;
-    if (t.candidates && t.n_candidates && t.near && t.deviations && t.n_deviations && t.found &&
-        t.measured) {
+    if (t.candidates && t.n_candidates && t.near && t.n_near && t.known && t.deviations &&
+        t.n_deviations && t.found && t.measured) {
         memset(tuning, 0, sizeof(*tuning));
-        n2_team_for(build->team, n, GROUP, find_true, &t);
-        n2_team_for(build->team, n, 1, rank_true, &t);
+        n2_team_for(build->team, t.n_exact, GROUP, find_true, &t);
+        n2_team_for(build->team, t.n_exact, 1, rank_true, &t);
         if (t.view.space && !N2_LOAD(&build->cancel))
             build->shrink = t.space.shrink = choose_shrink(&t);
         tuning->growth = n2_pass_space(build)->growth;
-        measure(&t, tuning);
+        measure_all(&t, tuning);
         tuning->n_linked = build->inserter.graph->n_linked;
         status = N2_LOAD(&build->cancel) ? N2_ERR_CANCELLED : N2_OK;
     }
     n2_alloc_free(t.candidates);
     n2_alloc_free(t.n_candidates);
     n2_alloc_free(t.near);
+    n2_alloc_free(t.n_near);
+    n2_alloc_free(t.known);
     n2_alloc_free(t.deviations);
     n2_alloc_free(t.n_deviations);
     n2_alloc_free(t.found);

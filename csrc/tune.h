@@ -3,14 +3,15 @@
  *
  * How far a search must look for a recall depends on the data and on k. Before the last nodes of a
  * build are linked, they serve as queries that the graph does not know, unless the caller gave some
- * of its own: their true neighbours are compared with what searches of growing stretch find.
+ * of its own. What searches of growing stretch find is compared with their true neighbours: those
+ * of some of them, and for the others with what a far search finds, which nearly has them all.
  */
 #ifndef N2_TUNE_H
 #define N2_TUNE_H
 
 #include "queue.h"
 
-#define N2_TUNE_QUERIES 1000 /* at most */
+#define N2_TUNE_QUERIES 1500 /* at most */
 #define N2_TUNE_STEPS 12
 #define N2_TUNE_KS 3 /* k 1, 10, 100 */
 

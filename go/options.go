@@ -205,10 +205,9 @@ type BuildOptions struct {
 	// the index but Build and Compact, which would wait for the build that is under way.
 	Progress func(done, total int)
 	// Queries, if any, are some that searches will ask, one behind the other: where the build chooses
-	// codes and measures which search gives which recall, 400 of them, 1,000 with a million vectors,
-	// are used instead of vectors. They are worth giving where queries are distributed unlike the
-	// vectors, as texts that look for images are. Of fewer than 50, recall is measured by vectors all
-	// the same.
+	// codes and measures which search gives which recall, 1,500 of them are used instead of vectors.
+	// They are worth giving where queries are distributed unlike the vectors, as texts that look for
+	// images are. Of fewer than 50, recall is measured by vectors all the same.
 	Queries []float32
 }
 
