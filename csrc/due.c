@@ -30,7 +30,7 @@ static size_t due(const struct n2_index *index)
         (void)n2_tune_beam(&index->tuning, index->store.metric, DUE_K, DUE_RECALL, &measured);
         most = n2_max(LEAST_DUE, (size_t)(measured / DUE_SHARE));
         if (n2_tune_is_due(index, n_pending)) /* by a quarter of them at most */
-            most = n2_max(most, 4 * n2_tune_enough(n_linked + n_pending));
+            most = n2_max(most, 4 * N2_TUNE_ENOUGH);
     }
     if (N2_LOAD(&graph->n_dead) > n2_due_dead(n_linked))
         return n2_max(n_pending, 1);

@@ -12,6 +12,7 @@
 #include "queue.h"
 
 #define N2_TUNE_QUERIES 1500 /* at most */
+#define N2_TUNE_ENOUGH 400   /* for a graph that grows, a few nodes at a time */
 #define N2_TUNE_STEPS 12
 #define N2_TUNE_KS 3 /* k 1, 10, 100 */
 
@@ -39,9 +40,6 @@ struct n2_index;
 
 /* Whether recall is to be measured again when n_new more nodes are linked. */
 bool n2_tune_is_due(const struct n2_index *index, size_t n_new);
-
-/* How many queries tell the recall of a graph of so many nodes. */
-size_t n2_tune_enough(size_t n_nodes);
 
 /* Whether the build is to tune, and before how many nodes to go: 0 if not. */
 size_t n2_tune_queries(struct n2_build *build);

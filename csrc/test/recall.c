@@ -3,8 +3,6 @@
  */
 #include "support.h"
 
-#include "../tune.h"
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,7 +145,7 @@ static float *uneven_vectors(uint64_t *rng, int metric, size_t n, size_t dim)
     return vectors;
 }
 
-#define BUILDS 3 /* each measures recall by 400 other queries, and errs by that */
+#define BUILDS 3 /* each measures recall by other queries, and errs by that */
 
 /* What searches that are asked for recall find, on average over the builds, of queries that are not
  * in the index. */
@@ -219,19 +217,6 @@ static void test_asked(void)
         free(exact);
         free(counts);
     }
-}
-
-/* The more vectors, the more queries tell the recall, up to what a build can spare. */
-static void test_enough(void)
-{
-    size_t before = 50;
-    for (size_t n = 100; n <= 2000000000; n *= 2) {
-        size_t enough = n2_tune_enough(n);
-        CHECKF(enough >= before && enough <= N2_TUNE_QUERIES && (n < 10000 || enough <= n / 50),
-               "%zu nodes: %zu queries", n, enough);
-        before = enough;
-    }
-    CHECK(before == N2_TUNE_QUERIES);
 }
 
 /* recall@10 of searches asked for 0.95, when the build was given `queries` of the n_all there are,
@@ -309,14 +294,9 @@ static void test_words_dot(void)
 }
 
 static const struct test_case cases[] = {
-    {"three", test_three},
-    {"spheres_angular", test_spheres_angular},
-    {"spheres_l2", test_spheres_l2},
-    {"words_angular", test_words_angular},
-    {"words_l2", test_words_l2},
-    {"words_dot", test_words_dot},
-    {"asked", test_asked},
-    {"enough", test_enough},
-    {"foreign_queries", test_foreign_queries},
+    {"three", test_three},           {"spheres_angular", test_spheres_angular},
+    {"spheres_l2", test_spheres_l2}, {"words_angular", test_words_angular},
+    {"words_l2", test_words_l2},     {"words_dot", test_words_dot},
+    {"asked", test_asked},           {"foreign_queries", test_foreign_queries},
 };
 TEST_MAIN(cases)
