@@ -16,7 +16,7 @@
 #define AMONG 400        /* nearest codes, among which the true ones are looked for */
 #define RETUNE 4         /* tune again when as many as a quarter have come or gone */
 #define FOUND_ALL 0.996f /* larger steps would find no more */
-#define MOST_TOLD 0.998f /* and no recall above is told from that */
+#define MOST_TOLD 0.998f /* recalls above are not told apart, nor those below 0.002 */
 #define GROUP 8          /* queries that share one reading of the codes */
 #define CLOSE 10         /* neighbours whose distances tell the shrink */
 #define LOW_SHARE 10     /* one in so many of them is nearer than it says */
@@ -27,8 +27,9 @@
  * that. 250 exact searches measure as many distances for each node, in order, where its insertion
  * measured one or two thousand at random.
  *
- * One query finds all, another hardly anything. Each recall is the mean of as many queries as tell
- * it to ERROR, one standard error, or to that share of what is missed. */
+ * One query finds all, another hardly anything. Each recall is the mean of as many queries as told
+ * that of the step before to ERROR, one standard error, or to that share of what was missed: where
+ * those of the same step say how many they must be, a lucky few end it. */
 #define EXACT 250
 #define FAR_RECALL 0.99f
 #define NO_MORE 0.0005f /* found by a step from there: the next ones find no more either */
@@ -56,21 +57,28 @@ static float stretch_of(int32_t metric, float growth, size_t step)
 
 /* --- using it --- */
 
+/* Within a step the odds of finding a neighbour grow by about the same factor in equal parts of it.
+ */
+static float log_odds(float recall)
+{
+    recall = fminf(fmaxf(recall, 1 - MOST_TOLD), MOST_TOLD);
+    return logf(recall / (1 - recall));
+}
+
 /* The step at which a row of recalls reaches `recall`, or all that the row reaches, as a real
- * number: beyond that, searches would only take longer. What is missed falls by about the same
- * share from each part of a step to the next. */
+ * number: beyond that, searches would only take longer. */
 static float step_of(const float *recalls, float recall)
 {
     float before = 0, most = 0;
     for (size_t j = 0; j < N2_TUNE_STEPS; j++)
         most = recalls[j] > most ? recalls[j] : most;
-    recall = fminf(fminf(recall, most), MOST_TOLD);
+    recall = fminf(recall, most);
     for (size_t j = 0; j < N2_TUNE_STEPS; j++) {
         if (recalls[j] >= recall) {
             if (j == 0)
                 return 0;
-            float missed = 1 - before, at = 1 - fminf(recalls[j], MOST_TOLD);
-            return (float)(j - 1) + logf((1 - recall) / missed) / logf(at / missed);
+            float from = log_odds(before), to = log_odds(recalls[j]);
+            return (float)(j - 1) + (to > from ? (log_odds(recall) - from) / (to - from) : 0);
         }
         before = recalls[j] > before ? recalls[j] : before;
     }
@@ -125,7 +133,6 @@ struct tuner {
     size_t *n_deviations;
     size_t k;
     struct n2_beam beam;
-    size_t n_asked;          /* so many have been asked already */
     float *found, *measured; /* [n] of one walk each */
 };
 
@@ -246,12 +253,12 @@ static float share_found(const struct tuner *t, size_t i, size_t k, const struct
     return (float)n2_min(n, n_near) / (float)n_near;
 }
 
-/* Walks for queries begin..end-1 of those not asked yet. */
+/* Walks for queries begin..end-1. */
 static void ask(void *context, size_t begin, size_t end, int worker)
 {
     struct tuner *t = context;
     struct n2_scratch *scratch = t->build->scratches[worker];
-    for (size_t i = t->n_asked + begin; i < t->n_asked + end && !N2_LOAD(&t->build->cancel); i++) {
+    for (size_t i = begin; i < end && !N2_LOAD(&t->build->cancel); i++) {
         walk(t, i, scratch);
         t->found[i] = share_found(t, i, t->k, &scratch->heap);
         t->measured[i] = (float)scratch->n_measured;
@@ -287,18 +294,7 @@ static size_t enough(const float *values, size_t n)
     float middle = mean(values, n), error = fmaxf(ERROR, (1 - middle) / ERROR_SHARE), sum = 0;
     for (size_t i = 0; i < n; i++)
         sum += (values[i] - middle) * (values[i] - middle);
-    return (size_t)(sum / (float)n / (error * error));
-}
-
-/* Walks for as many of the first n queries as tell what is found. */
-static void ask_enough(struct tuner *t, size_t n)
-{
-    t->n_asked = 0;
-    for (size_t want = n2_min(FEWEST, n); t->n_asked < want;) {
-        n2_team_for(t->build->team, want - t->n_asked, 1, ask, t);
-        t->n_asked = want;
-        want = n2_min(enough(t->found, want), n);
-    }
+    return n2_max((size_t)(sum / (float)n / (error * error)), FEWEST);
 }
 
 /* Fills a row of the tuning by at most n queries, of whose neighbours the share `known` is known.
@@ -306,18 +302,19 @@ static void ask_enough(struct tuner *t, size_t n)
 static void measure(struct tuner *t, struct n2_tuning *tuning, size_t row, size_t n, float known)
 {
     float before = 0;
-    size_t j = 0;
+    size_t j = 0, n_asked = n;
     t->k = ks[row];
     t->beam = (struct n2_beam){.width = n2_tune_width(t->k), .rank = t->k};
     for (bool all = false; j < N2_TUNE_STEPS && !all; j++) {
         t->beam.stretch = stretch_of(t->view.store->metric, tuning->growth, j);
-        ask_enough(t, n);
-        float recall = mean(t->found, t->n_asked);
+        n2_team_for(t->build->team, n_asked, 1, ask, t);
+        float recall = mean(t->found, n_asked);
         tuning->recall[row][j] = recall * known;
-        tuning->measured[row][j] = mean(t->measured, t->n_asked);
+        tuning->measured[row][j] = mean(t->measured, n_asked);
         all = recall >= FOUND_ALL || (recall >= FAR_RECALL && recall - before < NO_MORE) ||
               N2_LOAD(&t->build->cancel);
         before = recall;
+        n_asked = n2_min(enough(t->found, n_asked), n);
     }
     for (; j < N2_TUNE_STEPS; j++) {
         tuning->recall[row][j] = 1;
