@@ -1,4 +1,4 @@
-/* tune.c - measures recall against an exact search.
+/* tune.c - measures what searches find, some of it against exact searches.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "tune.h"
