@@ -361,16 +361,21 @@ bool n2_tune_is_due(const struct n2_index *index, size_t n_new)
     return N2_LOAD(&graph->n_changed) + n_new >= (N2_LOAD(&graph->n_linked) + n_new) / RETUNE;
 }
 
+size_t n2_tune_enough(size_t n_nodes, size_t n_new)
+{
+    size_t spared = n_nodes / NODES_A_QUERY;
+    size_t least = n2_max(n2_min(spared, N2_TUNE_ENOUGH), LEAST_QUERIES);
+    size_t most = n2_min(n2_max(spared, least), N2_TUNE_QUERIES);
+    return n_new / 4 < least ? 0 : n2_min(most, n_new / 4);
+}
+
 size_t n2_tune_queries(struct n2_build *build)
 {
     const struct n2_index *index = build->index;
-    size_t spared = (index->graph.n_linked + build->n_new) / NODES_A_QUERY;
-    size_t least = n2_max(n2_min(spared, N2_TUNE_ENOUGH), LEAST_QUERIES);
-    size_t most = n2_min(n2_max(spared, least), N2_TUNE_QUERIES);
-    if (n2_pass_space(build)->growth <= 0 || build->n_new / 4 < least ||
+    if (n2_pass_space(build)->growth <= 0 ||
         (!build->retrains && !n2_tune_is_due(index, build->n_new)))
         return 0;
-    return n2_min(most, build->n_new / 4);
+    return n2_tune_enough(index->graph.n_linked + build->n_new, build->n_new);
 }
 
 int n2_tune(struct n2_build *build, const uint32_t *nodes, size_t n, struct n2_tuning *tuning)

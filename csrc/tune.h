@@ -41,6 +41,9 @@ struct n2_index;
 /* Whether recall is to be measured again when n_new more nodes are linked. */
 bool n2_tune_is_due(const struct n2_index *index, size_t n_new);
 
+/* How many of the last n_new of n_nodes serve as queries: 0 where they are too few. */
+size_t n2_tune_enough(size_t n_nodes, size_t n_new);
+
 /* Whether the build is to tune, and before how many nodes to go: 0 if not. */
 size_t n2_tune_queries(struct n2_build *build);
 

@@ -3,6 +3,8 @@
  */
 #include "support.h"
 
+#include "../tune.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -219,6 +221,38 @@ static void test_asked(void)
     }
 }
 
+/* One in 50 of all nodes, but from 50 to 1,500, are queries. Those of a build that adds to a graph
+ * may be fewer, a quarter of what it adds, but not fewer than 400. */
+static void test_enough(void)
+{
+    static const struct {
+        size_t n_nodes, n_new, enough;
+    } cases[] = {
+        {199, 199, 0},
+        {200, 200, 50},
+        {2500, 2500, 50},
+        {10000, 10000, 200},
+        {20000, 20000, 400},
+        {75000, 75000, 1500},
+        {2000000000, 2000000000, 1500},
+        /* to a graph that there is */
+        {2500, 199, 0},
+        {2500, 200, 50},
+        {10000, 799, 0},
+        {10000, 800, 200},
+        {1000000, 1599, 0},
+        {1000000, 1600, 400},
+        {1000000, 4000, 1000},
+        {1000000, 6000, 1500},
+        {2000000000, 1000000, 1500},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t enough = n2_tune_enough(cases[i].n_nodes, cases[i].n_new);
+        CHECKF(enough == cases[i].enough, "%zu of %zu nodes: %zu queries", cases[i].n_new,
+               cases[i].n_nodes, enough);
+    }
+}
+
 /* recall@10 of searches asked for 0.95, when the build was given `queries` of the n_all there are,
  * or none. The rest of them are asked. */
 static double foreign_recall(int metric, size_t dim, const float *vectors, size_t n,
@@ -294,9 +328,14 @@ static void test_words_dot(void)
 }
 
 static const struct test_case cases[] = {
-    {"three", test_three},           {"spheres_angular", test_spheres_angular},
-    {"spheres_l2", test_spheres_l2}, {"words_angular", test_words_angular},
-    {"words_l2", test_words_l2},     {"words_dot", test_words_dot},
-    {"asked", test_asked},           {"foreign_queries", test_foreign_queries},
+    {"three", test_three},
+    {"spheres_angular", test_spheres_angular},
+    {"spheres_l2", test_spheres_l2},
+    {"words_angular", test_words_angular},
+    {"words_l2", test_words_l2},
+    {"words_dot", test_words_dot},
+    {"asked", test_asked},
+    {"enough", test_enough},
+    {"foreign_queries", test_foreign_queries},
 };
 TEST_MAIN(cases)
