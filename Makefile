@@ -149,7 +149,7 @@ RESULTS := examples/benchmark/results
 bench-readme:
 	@$(BENCHMARK) report $(patsubst %,$(CURDIR)/%,$(wildcard $(RESULTS)/*.jsonl)) --out $(CURDIR)/$(RESULTS)/report \
 	    --readme $(CURDIR)/README.md --command 'make bench-full'
-	@for machine in zen3 cascade-lake; do \
+	@for machine in zen4 cascade-lake; do \
 	    $(BENCHMARK) report $(CURDIR)/$(RESULTS)/$$machine/*.jsonl --out $(CURDIR)/$(RESULTS)/$$machine/report \
 	        > /dev/null || exit 1; done
 

@@ -88,7 +88,7 @@ func ReadmeSection(records []measure.Record, options ReadmeOptions) (string, err
 	b.WriteString("\n\n")
 	writeTable(&b, d.overview())
 	writeTable(&b, askedTable(d.largest()))
-	fmt.Fprintf(&b, "All peers by numbers, builds, memory, other sizes, searches under filters and of an index that changes, growth and failures: "+
+	fmt.Fprintf(&b, "All peers by numbers, builds, memory, other sizes, growth and whatever else was measured: "+
 		"[all tables and plots](%s).\n\n", join(options.Images, pageFile))
 	for _, s := range d.largest() {
 		fmt.Fprintf(&b, "### %s\n\n", s.title())
