@@ -5,7 +5,8 @@
 
 #include <stdlib.h>
 
-enum { DIM = 16, K = 10, QUERIES = 300, MORE_QUERIES = 3000 };
+enum { DIM = 16, K = 10, QUERIES = 300 };
+enum { MORE_QUERIES = 3000 }; /* tell recall to 0.002, where QUERIES err by 0.006 */
 
 static struct n2_stats stats_of(struct n2_index *index)
 {

@@ -221,8 +221,8 @@ static void test_asked(void)
     }
 }
 
-/* One in 50 of all nodes, but from 50 to 1,500, are queries. Those of a build that adds to a graph
- * may be fewer, a quarter of what it adds, but not fewer than 400. */
+/* One in 50 of all nodes, but from 50 to 1,500, are queries. A build that adds to a graph makes do
+ * with a quarter of what it adds, if that is 400 or as many as one in 50. */
 static void test_enough(void)
 {
     static const struct {
