@@ -80,14 +80,14 @@ static struct n2_beam beam_of_some(const struct n2_view *view, size_t ef, size_t
 static struct n2_beam picky_beam(const struct n2_view *view, size_t k, float share,
                                  const struct n2_search_options *o, float *measured)
 {
-    float all = (float)k / share; /* among which there are k that count */
     struct n2_beam beam = beam_of(view, k, o, measured), of_all;
+    size_t rank = n2_max(k, beam.rank);
+    float all = (float)rank / share; /* among which there are as many as `rank` that count */
     of_all = beam_of(view, (size_t)all, o, measured);
     if (beam.rank == 0) {
         size_t ef = n2_min(beam.width, view->n_nodes);
         return beam_of_some(view, ef, n2_tune_width((size_t)((float)ef / share)));
     }
-    beam.rank = k;
     beam.all = (size_t)all;
     beam.stretch_all = of_all.stretch;
     beam.width = n2_tune_width((size_t)all);

@@ -196,6 +196,55 @@ static void test_edges(void)
     free(vectors);
 }
 
+/* Searches that are asked for no recall find the same whether all may be returned because nothing
+ * is said or because all are allowed, and but for one vector after that is deleted: for any k. */
+static void test_default(void)
+{
+    uint64_t rng = test_seed;
+    const size_t n = 20000, n_queries = 1000, n_words = n / 64 + 1;
+    for (int metric = N2_ANGULAR; metric <= N2_DOT; metric++) {
+        float *vectors = data_make(&rng, n, DIM, DATA_NORMAL, 0);
+        float *queries = data_make(&rng, n_queries, DIM, DATA_NORMAL, 0);
+        uint64_t *allow = must_alloc(n_words, sizeof(*allow));
+        struct n2_options options = options_of(metric);
+        struct n2_index *index = index_make(&options, DIM, vectors, n, 2);
+        REQUIRE(index != NULL);
+        struct n2_neighbor *found = must_alloc(2 * n_queries * K, sizeof(*found));
+        struct n2_neighbor *allowed = found + n_queries * K;
+        size_t *counts = must_alloc(n_queries, sizeof(*counts));
+        struct n2_search_options search;
+        n2_search_options_init(&search);
+        search.n_allow = n_words;
+        memset(allow, 0xff, n_words * sizeof(*allow));
+        for (size_t k = 1; k <= K; k = k == 1 ? 3 : k + 7) {
+            uint32_t gone = (uint32_t)(n - k);
+            size_t n_same = 0;
+            search.allow = NULL;
+            CHECK_STATUS(0, n2_search_batch(index, queries, n_queries, k, &search, found, counts));
+            search.allow = allow;
+            CHECK_STATUS(0,
+                         n2_search_batch(index, queries, n_queries, k, &search, allowed, counts));
+            CHECKF(!memcmp(found, allowed, n_queries * k * sizeof(*found)),
+                   "metric %d, k %zu: other results where all are allowed", metric, k);
+            search.allow = NULL;
+            CHECK_STATUS(0, n2_delete(index, gone));
+            CHECK_STATUS(0,
+                         n2_search_batch(index, queries, n_queries, k, &search, allowed, counts));
+            for (size_t i = 0; i < n_queries * k; i += k)
+                n_same += !memcmp(found + i, allowed + i, k * sizeof(*found));
+            CHECKF(n_same >= n_queries * 98 / 100,
+                   "metric %d, k %zu: of %zu queries only %zu find the same without id %u", metric,
+                   k, n_queries, n_same, gone);
+        }
+        n2_free(index);
+        free(counts);
+        free(found);
+        free(allow);
+        free(queries);
+        free(vectors);
+    }
+}
+
 /* Results end where the radius does. */
 static void test_radius(void)
 {
@@ -242,9 +291,7 @@ static void test_radius(void)
 }
 
 static const struct test_case cases[] = {
-    {"shares", test_shares},
-    {"codes", test_codes},
-    {"edges", test_edges},
-    {"radius", test_radius},
+    {"shares", test_shares},   {"codes", test_codes},   {"edges", test_edges},
+    {"default", test_default}, {"radius", test_radius},
 };
 TEST_MAIN(cases)
