@@ -118,7 +118,7 @@ func newIndex(c *core, autoLink bool) *Index {
 // also when the index is closed already. An index that is no longer referenced is closed by the
 // garbage collector at some time, which knows nothing of how much memory it would free.
 func (x *Index) Close() error {
-	if x.valid() != nil {
+	if x == nil || x.core == nil {
 		return nil
 	}
 	x.refuse(ErrClosed)
@@ -138,12 +138,18 @@ func (x *Index) Close() error {
 	return nil
 }
 
-// valid returns ErrClosed for an index that never was one. After Close it is the lanes that refuse.
+// valid returns ErrClosed for an index that never was one or is closed: before anything else is said
+// of a call. Those that Close comes into are refused by the lanes.
 func (x *Index) valid() error {
 	if x == nil || x.core == nil {
 		return ErrClosed
 	}
-	return nil
+	select {
+	case <-x.closing.Done():
+		return ErrClosed
+	default:
+		return nil
+	}
 }
 
 // until returns a context that ends with ctx, or with Close and the cause ErrClosed.

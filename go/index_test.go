@@ -239,6 +239,31 @@ func TestClosedIndex(t *testing.T) {
 	}
 }
 
+// A closed index says so also to calls that do nothing, or are wrong in themselves.
+func TestClosedIndexAndOddArguments(t *testing.T) {
+	x := builtIndex(t, 2, &n2.Options{Metric: n2.L2}, []float32{1, 2})
+	must(t, x.Close())
+	q, ctx := []float32{1, 2}, t.Context()
+	calls := map[string]error{"Build": x.Build(ctx, &n2.BuildOptions{Threads: -1})}
+	_, calls["Add"] = x.Add(q[:1])
+	_, calls["AddBatch"] = x.AddBatch(nil)
+	_, calls["AddBatch of a part"] = x.AddBatch(q[:1])
+	_, calls["Search"] = x.Search(q[:1], 1, nil)
+	_, calls["Search for none"] = x.Search(q, 0, nil)
+	_, calls["Search for -1"] = x.Search(q, 1, &n2.SearchOptions{Recall: -1})
+	_, calls["SearchInto nothing"] = x.SearchInto(nil, q, nil)
+	_, calls["SearchByID for none"] = x.SearchByID(0, 0, nil)
+	_, calls["SearchBatch"] = x.SearchBatch(ctx, nil, 1, nil)
+	_, calls["SearchBatchByID"] = x.SearchBatchByID(ctx, nil, 1, nil)
+	_, calls["SearchExactBatch"] = x.SearchExactBatch(ctx, nil, 1)
+	_, calls["SearchIter"] = collect(x.SearchIter(q[:1], nil))
+	for name, err := range calls {
+		if !errors.Is(err, n2.ErrClosed) {
+			t.Errorf("%s of a closed index gives %v", name, err)
+		}
+	}
+}
+
 // Indexes that are dropped and not closed are freed, while others are in use.
 func TestDroppedIndexIsFreed(t *testing.T) {
 	const n, dim = 1000, 100
