@@ -127,8 +127,8 @@ enum n2_merging {
  * are always ranked by the vectors themselves. */
 enum n2_navigation {
     N2_NAVIGATE_AUTO = 1,   /* codes, unless they would be no smaller than the vectors (64 bytes at
-                               least: of up to 16 floats, 32 halves or 56 bytes) or a sample shows
-                               them to be too coarse */
+                               least: under L2 of up to 16 floats, 32 halves or 56 bytes, else of 15,
+                               24 or 48) or a sample shows them to be too coarse */
     N2_NAVIGATE_CODES = 2,  /* codes wherever there can be some: a byte or five bits for each of at
                                most 512 directions in which the vectors vary most */
     N2_NAVIGATE_VECTORS = 3 /* the vectors: a slower build and slower searches, less memory */
@@ -157,7 +157,8 @@ enum n2_sketch {
  * that runs, and for a writer that is open. n2_get_stats tells how they are packed. */
 enum n2_storage {
     N2_STORE_FLOAT32 = 1, /* 4 bytes a coordinate: as it was added */
-    N2_STORE_FLOAT16 = 2, /* 2 bytes: to 11 significant bits; coordinates up to 65,504 in size */
+    N2_STORE_FLOAT16 = 2, /* 2 bytes: to 11 significant bits, below 2^-14 to steps of 2^-24;
+                             coordinates of up to 65,504 in size after that */
     N2_STORE_SQ8 = 3      /* 1 byte: to the nearest of 256 values at equal steps from the least to
                              the largest coordinate of the vector, and 8 bytes for these; whole
                              numbers as above are kept as they are */
@@ -325,7 +326,7 @@ N2_API void n2_build_options_init(struct n2_build_options *options);
  * replaced, which it may have taken out of the graph; one that does so while it gives memory back
  * has linked all. `options` may be NULL.
  * The first build, and later ones when the index has grown fourfold or its codes no longer fit,
- * train codes on a sample (enum n2_navigation). A build of many vectors (200 in a small index,
+ * train codes on a sample (enum n2_navigation). A build of many vectors (200 of 400 or more,
  * 1,600 from 20,000 vectors on, 4,000 from a million), after which a quarter of all have come or
  * gone since, also measures which search gives which recall, on some of the new vectors before they
  * are linked or on queries that were given: see n2_search_options. Time grows as n log n for n new
@@ -364,7 +365,9 @@ N2_API size_t n2_link_due(struct n2_index *index);
 /* A build, step by step, for callers that wait, cancel and report in their own way. */
 struct n2_build; /* opaque */
 
-/* Starts a build of what is pending; `progress` and `user` of the options are not used.
+/* Starts a build of what is pending; `progress` and `user` of the options are not used. Until
+ * n2_build_end this thread must not call n2_build, n2_link or n2_compact on the index, which would
+ * wait for it.
  * Returns 0 and sets *build, or EBUSY while another build is under way; else as n2_build. */
 N2_API int n2_build_begin(struct n2_build **build, struct n2_index *index,
                           const struct n2_build_options *options);
@@ -425,8 +428,9 @@ N2_API int n2_search(struct n2_index *index, const float *query, size_t k,
                      const struct n2_search_options *options, struct n2_neighbor *out,
                      size_t *n_out);
 
-/* The same for the vector of that id, which is itself among the results.
- * Returns as n2_search, or N2_ERR_NOT_FOUND, N2_ERR_CORRUPT (rot in the file that was loaded). */
+/* The same for the vector of that id, which is not left out of the results, but found like any
+ * other. Returns as n2_search, or N2_ERR_NOT_FOUND, N2_ERR_CORRUPT (rot in the file that was
+ * loaded). */
 N2_API int n2_search_id(struct n2_index *index, uint32_t id, size_t k,
                         const struct n2_search_options *options, struct n2_neighbor *out,
                         size_t *n_out);
@@ -569,7 +573,8 @@ N2_API int n2_verify(struct n2_index *index, const volatile int32_t *cancel, con
  * which is synchronised and renamed. Saving over the file the index is mapped from is allowed. What
  * is added meanwhile is not in the file. The format is specified in FORMAT.md. One failure comes
  * too late to keep an old file: an errno from synchronising the directory, after the renaming. A
- * symbolic link is replaced, not followed; what is no regular file (a device) is refused: EINVAL.
+ * symbolic link to a file is replaced, not followed; what is, or leads to, a directory or a device
+ * is refused: EISDIR, EINVAL.
  * Returns 0, N2_ERR_OPTION (NULL), an errno (EACCES, ENOSPC, EISDIR, ...), N2_ERR_CORRUPT (the
  * index was loaded from a file that does not match its checksums), N2_ERR_NO_MEMORY, N2_ERR_CLOSED.
  */
@@ -666,7 +671,7 @@ N2_API int n2_load_next(struct n2_reader *reader, const void *data, size_t n, si
 
 /* Frees the reader, whatever it returns, and sets *index to what was read. With NULL for `index`
  * nothing comes of it. Returns 0, the error that n2_load_next has returned, or N2_ERR_OPTION (no
- * reader), N2_ERR_FORMAT (no byte, or few and not those of an N2 file), N2_ERR_TRUNCATED (bytes are
+ * reader), N2_ERR_FORMAT (fewer than 8 bytes, which tell no N2 file), N2_ERR_TRUNCATED (bytes are
  * missing); with options->verify as n2_verify. */
 N2_API int n2_load_end(struct n2_reader *reader, struct n2_index **index);
 

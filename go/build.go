@@ -14,7 +14,7 @@ import (
 // go on meanwhile. One build runs at a time on an index; a second one waits for its turn.
 //
 // The first build, and later ones when the index has grown fourfold or its codes no longer fit, train
-// codes on a sample of the vectors (see [Navigation]). A build of many vectors (200 in a small index,
+// codes on a sample of the vectors (see [Navigation]). A build of many vectors (200 of 400 or more,
 // 1,600 from 20,000 vectors on, 4,000 from a million), after which a quarter of all have come or gone
 // since, also measures which search gives which recall, on some of the new vectors before they are
 // linked: so searches can be asked for recall.

@@ -36,8 +36,8 @@ var errCancelled = errors.New("n2: cancelled")
 type Error struct {
 	Op   string // "new", "load", "add", "build", "search", ...
 	Path string // of the file that was to be loaded or saved, else empty
-	// Err is one of the errors of this package, a syscall.Errno, the cause of a context, or an error of
-	// the writer or reader that was given.
+	// Err is, or wraps, one of the errors of this package, a syscall.Errno, the cause of a context, or an
+	// error of the writer or reader that was given.
 	Err error
 }
 

@@ -252,7 +252,7 @@ func (x *Index) Metric() Metric {
 // Save writes the index, built or not, to a file. It writes a temporary file beside path, which is
 // synchronised and then renamed, so that path holds the old content or the new one whatever
 // happens; an error after the rename, where the folder cannot be synchronised, leaves the new one. A
-// symbolic link is replaced by the file. It may be the file that the index is mapped from. Vectors added
+// symbolic link to a file is replaced; what is, or leads to, a directory or a device is refused. It may be the file that the index is mapped from. Vectors added
 // meanwhile are not saved. Save takes turns with Verify, WriteTo and the steps of a build.
 func (x *Index) Save(path string) error {
 	err := x.valid()

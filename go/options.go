@@ -76,8 +76,8 @@ type Navigation int32
 
 const (
 	// NavigateAuto compares codes, unless they would be no smaller than the vectors (64 bytes at least:
-	// of up to 16 floats, 32 halves or 56 bytes) or a sample shows them to be too coarse. It is the
-	// default.
+	// under [L2] of up to 16 floats, 32 halves or 56 bytes, else of 15, 24 or 48) or a sample shows them
+	// to be too coarse. It is the default.
 	NavigateAuto Navigation = 1
 	// NavigateCodes compares codes wherever there can be some: a byte or five bits for each of at most
 	// 512 directions in which the vectors vary most.
@@ -126,8 +126,8 @@ type Storage int32
 const (
 	// StoreFloat32 keeps them as they were added, 4 bytes a coordinate. It is the default.
 	StoreFloat32 Storage = 1
-	// StoreFloat16 keeps 2 bytes a coordinate: 11 significant bits. Coordinates of more than 65,504
-	// in size are refused with [ErrMagnitude].
+	// StoreFloat16 keeps 2 bytes a coordinate: 11 significant bits, and below 2^-14 steps of 2^-24.
+	// Coordinates of more than 65,504 in size after that are refused with [ErrMagnitude].
 	StoreFloat16 Storage = 2
 	// StoreSQ8 keeps 1 byte a coordinate: the nearest of 256 values at equal steps from the least to
 	// the largest coordinate of the vector, and 8 bytes for these; whole numbers as above are kept as

@@ -34,8 +34,8 @@ func (x *Index) SearchInto(dst []Neighbor, q []float32, o *SearchOptions) (n int
 	return len(dst), wrap("search", err)
 }
 
-// SearchByID is [Index.Search] for the vector of that id, which is not left out of the results. An id
-// that is unknown, or was deleted, is [ErrNotFound].
+// SearchByID is [Index.Search] for the vector of that id, which is not left out of the results, but
+// found like any other. An id that is unknown, or was deleted, is [ErrNotFound].
 func (x *Index) SearchByID(id uint32, k int, o *SearchOptions) ([]Neighbor, error) {
 	dst, err := x.results(k)
 	if err == nil {

@@ -74,7 +74,8 @@ func (x *Index) endWriter() {
 // vectors and links go to their place as they come; beside them there is a buffer of 1 MiB. Memory
 // is taken for what has come, not for what the header of the file promises.
 //
-// The errors are those of [Load]; [ErrTruncated] is what r ends too early for. Read always compares
+// The errors are those of [Load]; [ErrTruncated] is what r ends too early for, or
+// [ErrFormat] where it ends before the eighth byte. Read always compares
 // the checksums of all there is: [ErrCorrupt]. NoMap has no meaning here. An error of r is returned
 // in an [*Error]; one that gives neither bytes nor an error, again and again, is [io.ErrNoProgress].
 //
