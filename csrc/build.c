@@ -84,7 +84,8 @@ static void restore(struct n2_build *build)
     pthread_mutex_unlock(&index->add);
 }
 
-/* The same, but for an index that is about to go: searches there do without what goes first. */
+/* The same, but for an index that is about to go, or is going while n2_close waits for the last
+ * searches: there they do without what goes first. */
 static void undo(struct n2_build *build)
 {
     struct n2_index *index = build->index;
@@ -140,9 +141,9 @@ static void release(struct n2_build *build)
     n2_alloc_free(build);
 }
 
-static void end(struct n2_build *build, bool closed)
+static void end(struct n2_build *build)
 {
-    if (build->n_nodes > 0 && !build->linked && !closed)
+    if (build->n_nodes > 0 && !build->linked)
         undo(build);
     release(build);
 }
@@ -197,7 +198,7 @@ static int begin(struct n2_build **result, struct n2_index *index,
     n2_turn_give(&index->turn);
     look_ahead(build);
     if (status)
-        end(build, false);
+        end(build);
     else
         *result = build;
     return status;
@@ -267,9 +268,9 @@ void n2_build_end(struct n2_build *build)
     if (!build)
         return;
     struct n2_index *index = build->index;
-    bool closed = n2_index_enter(index) != N2_OK;
-    end(build, closed);
-    if (!closed)
+    bool entered = n2_index_enter(index) == N2_OK;
+    end(build);
+    if (entered)
         n2_index_leave(index);
 }
 
@@ -303,7 +304,7 @@ int n2_build(struct n2_index *index, const struct n2_build_options *options)
                 options->progress(options->user, done, total) && done < total)
                 status = N2_ERR_CANCELLED;
         }
-        end(build, false);
+        end(build);
     }
     n2_index_leave(index);
     return status;

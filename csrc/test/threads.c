@@ -437,6 +437,65 @@ static void test_close_together(void)
     }
 }
 
+/* Searches for as long as that takes, so that a close finds it at it. */
+static void *search_widely(void *argument)
+{
+    struct worker *w = argument;
+    struct n2_neighbor out[10];
+    struct n2_search_options options;
+    float query[DIM];
+    size_t n;
+    int status;
+    n2_search_options_init(&options);
+    options.ef = 150; /* much more, and it scans */
+    do {
+        vector_of((uint32_t)rng_below(&w->rng, 100000), query);
+        query[0] += 100000;
+        status = n2_search(w->index, query, 10, &options, out, &n);
+        CHECKF(fine(status), "n2_search: %s", n2_status_text(status));
+        atomic_fetch_add(w->started, 1);
+    } while (!status);
+    return NULL;
+}
+
+static void *step_and_end(void *build)
+{
+    while (!n2_build_step(build, NULL, NULL))
+        continue;
+    n2_build_end(build);
+    return NULL;
+}
+
+/* A thread ends its build while n2_close, on another, still waits for searches: which may be
+ * reading links that are the build's. */
+static void test_end_while_closing(void)
+{
+    enum { SEARCHERS = 6 };
+    for (size_t round = 0; round < test_scale(20, 5); round++) {
+        pthread_t threads[SEARCHERS + 1];
+        struct worker workers[SEARCHERS];
+        struct n2_build *build;
+        atomic_size_t started = 0;
+        uint64_t done = 0;
+        struct n2_index *index = make_named(6000, false);
+        REQUIRE(index != NULL);
+        REQUIRE_OK(n2_build_begin(&build, index, NULL));
+        while (done < 3000 && CHECK_STATUS(0, n2_build_step(build, &done, NULL)))
+            continue;
+        for (size_t i = 0; i < SEARCHERS; i++) {
+            workers[i] = (struct worker){.index = index, .rng = test_seed + i, .started = &started};
+            REQUIRE(!pthread_create(&threads[i], NULL, search_widely, &workers[i]));
+        }
+        while (atomic_load(&started) < SEARCHERS)
+            sched_yield();
+        REQUIRE(!pthread_create(&threads[SEARCHERS], NULL, step_and_end, build));
+        n2_close(index);
+        for (size_t i = 0; i <= SEARCHERS; i++)
+            pthread_join(threads[i], NULL);
+        n2_free(index);
+    }
+}
+
 static bool do_expected(struct worker *w, size_t round)
 {
     float query[DIM];
@@ -753,6 +812,7 @@ static const struct test_case cases[] = {
     {"changes", test_changes},
     {"close", test_close},
     {"close_together", test_close_together},
+    {"end_while_closing", test_end_while_closing},
     {"many_searchers", test_many_searchers},
     {"builds_in_turn", test_builds_in_turn},
     {"mutual", test_mutual},
