@@ -18,6 +18,7 @@ static bool is_doomed(const struct n2_unlink *u, uint32_t node)
 int n2_unlink_open(struct n2_unlink *u, struct n2_inserter *in)
 {
     const struct n2_graph *graph = in->graph;
+    in->view.n_rows = graph->n_rows; /* what is pending has no code yet, whatever a row leads to */
     *u = (struct n2_unlink){.in = in, .n_nodes = graph->n_rows};
     u->doomed = n2_alloc_zero((size_t)u->n_nodes / 64 + 1, sizeof(*u->doomed));
     if (!u->doomed)
