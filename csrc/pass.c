@@ -248,6 +248,7 @@ static int finish(struct n2_build *build)
             space->shrink = build->shrink;
         n2_gate_open(&index->gate);
     }
+    space->n_unfit = build->n_unfit; /* which searches do not read */
     index->graph.settled = repairs;
     N2_RELEASE(&index->graph.first_pending, build->n_nodes);
     build->linked = true;

@@ -38,6 +38,7 @@ struct n2_build {
     size_t n_queries;
 
     bool retrains;           /* `trained` replaces the index's space when the build is complete */
+    uint32_t n_unfit;        /* the space's then */
     struct n2_space trained; /* may be none: then vectors are compared */
     size_t n_held; /* of the new nodes, those that are queries for tune.h before they are linked */
     float shrink;  /* of its space; 0: not known better */

@@ -149,13 +149,13 @@ static int make_codes(void *argument)
         status = n2_index_grow(index, &space->sketches, build->n_nodes);
     if (!status && space->n_axes)
         status = n2_train_encode(&training, space, build->order, build->n_new, &unfit);
-    space->n_unfit += unfit ? (uint32_t)build->n_new : 0;
+    build->n_unfit = space->n_unfit + (unfit ? (uint32_t)build->n_new : 0);
     size_t most_unfit = build->most ? build->n_nodes / UNFIT_SHARE : 0;
     build->retrains = build->n_new > 0 && (build->n_nodes / RETRAIN >= space->n_trained ||
-                                           (space->n_axes && unfit && space->n_unfit > most_unfit));
+                                           (space->n_axes && unfit && build->n_unfit > most_unfit));
     if (status || !build->retrains)
         return status;
-    space->n_unfit = 0;
+    build->n_unfit = 0;
     struct n2_space *trained = &build->trained;
     status = n2_train(&training, trained);
     if (status || !trained->n_axes)

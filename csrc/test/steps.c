@@ -363,6 +363,44 @@ static void *cancel_soon(void *build)
     return NULL;
 }
 
+/* Builds of vectors that codes do not fit, which were cancelled, do not count: those that follow
+ * choose codes anew when they would have without. */
+static void test_cancel_unfit(void)
+{
+    enum { WIDE = 32, LINKED = 4000, PENDING = 60 };
+    uint64_t rng = test_seed;
+    float *vectors = data_make(&rng, LINKED + PENDING, WIDE, DATA_NORMAL, 0);
+    struct bytes first = {NULL, 0};
+    for (size_t i = LINKED * WIDE; i < (LINKED + PENDING) * WIDE; i++)
+        vectors[i] *= 10;
+    for (int n_cancelled = 0; n_cancelled < 8; n_cancelled++) {
+        struct n2_options options = options_of(N2_L2);
+        options.navigation = N2_NAVIGATE_CODES;
+        struct n2_index *index = index_make(&options, WIDE, vectors, LINKED, 2);
+        REQUIRE(index != NULL);
+        CHECK_STATUS(0, n2_add(index, vectors + LINKED * WIDE, PENDING, NULL));
+        struct n2_build_options some;
+        n2_build_options_init(&some);
+        some.most = PENDING;
+        for (int i = 0; i < n_cancelled; i++) {
+            struct n2_build *build;
+            REQUIRE_OK(n2_build_begin(&build, index, &some));
+            CHECK_STATUS(0, n2_build_step(build, NULL, NULL));
+            n2_build_end(build);
+        }
+        CHECK_STATUS(0, n2_link(index, PENDING));
+        struct bytes bytes = index_bytes(index);
+        if (n_cancelled == 0)
+            first = bytes;
+        CHECKF(bytes_equal(first, bytes), "after %d cancelled builds: other bytes", n_cancelled);
+        if (n_cancelled > 0)
+            bytes_free(&bytes);
+        n2_free(index);
+    }
+    bytes_free(&first);
+    free(vectors);
+}
+
 /* Cancelled by another thread, at whatever moment that is. */
 static void test_cancel_from_thread(void)
 {
@@ -406,6 +444,7 @@ static const struct test_case cases[] = {
     {"save_amid", test_save_amid},
     {"found_amid", test_found_amid},
     {"close_amid", test_close_amid},
+    {"cancel_unfit", test_cancel_unfit},
     {"cancel_from_thread", test_cancel_from_thread},
 };
 TEST_MAIN(cases)
