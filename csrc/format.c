@@ -209,6 +209,8 @@ static bool space_holds(const struct n2_header *h)
            h->scale > 0 && (h->shrink >= 0 || h->metric == N2_DOT);
 }
 
+#define MOST_MEASURED 1e12f /* distances; no search takes as many */
+
 static bool tuning_holds(const struct n2_header *h)
 {
     const struct n2_tuning *t = &h->tuning;
@@ -217,7 +219,7 @@ static bool tuning_holds(const struct n2_header *h)
     for (size_t i = 0; i < N2_TUNE_KS; i++)
         for (size_t j = 0; j < N2_TUNE_STEPS; j++)
             holds = holds && t->recall[i][j] >= 0 && t->recall[i][j] <= 1 &&
-                    t->measured[i][j] >= 0 && isfinite(t->measured[i][j]);
+                    t->measured[i][j] >= 0 && t->measured[i][j] <= MOST_MEASURED;
     return holds;
 }
 

@@ -174,7 +174,7 @@ N2_INLINE bool n2_queue_expand(struct n2_queue *queue, uint32_t bound, uint64_t 
     while (i < queue->size && (queue->entries[i] & 1))
         i++;
     queue->next = i;
-    if (i == queue->size || n2_entry_key(queue->entries[i]) > bound)
+    if (i >= queue->size || n2_entry_key(queue->entries[i]) > bound) /* cut behind `next` */
         return false;
     *entry = queue->entries[i];
     queue->entries[i] |= 1;

@@ -119,6 +119,7 @@ N2_INLINE double sum_of_squares(int32_t rounding, const float *vector, size_t di
 int n2_store_check(const struct n2_store *store, const float *vector, double *norm)
 {
     double sum = sum_of_squares(N2_STORE_FLOAT32, vector, store->dim, (struct n2_range){0, 0});
+    *norm = 0;
     if (!isfinite(sum)) /* a finite float's square is finite as a double, and so are the sums */
         return N2_ERR_NOT_FINITE;
     *norm = sqrt(sum);
@@ -130,7 +131,7 @@ int n2_store_check(const struct n2_store *store, const float *vector, double *no
 /* The norm of what a vector is rounded to. */
 static double norm_of(const struct n2_store *store, const float *vector)
 {
-    double norm = 0;
+    double norm;
     if (store->rounding == N2_STORE_FLOAT32) { /* which are not rounded */
         (void)n2_store_check(store, vector, &norm);
         return norm;

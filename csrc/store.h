@@ -74,8 +74,8 @@ int32_t n2_store_holding(const struct n2_store *store, const float *vectors, siz
  * before. Returns 0 or N2_ERR_NO_MEMORY. */
 int n2_store_widen(const struct n2_store *store, int32_t storage, struct n2_column *column);
 
-/* Checks a vector against the limits of n2_add and sets *norm to its Euclidean norm.
- * Returns 0, N2_ERR_NOT_FINITE, N2_ERR_ZERO_VECTOR or N2_ERR_MAGNITUDE. */
+/* Checks a vector against the limits of n2_add and sets *norm to its Euclidean norm,
+ * or 0. Returns 0, N2_ERR_NOT_FINITE, N2_ERR_ZERO_VECTOR or N2_ERR_MAGNITUDE. */
 int n2_store_check(const struct n2_store *store, const float *vector, double *norm);
 
 /* The first failure of n2_store_check among vectors[n][dim], or 0. */

@@ -367,6 +367,29 @@ static void test_header_numbers(void)
     bytes_free(&bytes);
 }
 
+/* Searches that are said to take more distances than any can. */
+static void test_header_tuning(void)
+{
+    uint64_t rng = test_seed;
+    struct bytes bytes = sample(&rng, 60, 3);
+    struct n2_header header;
+    REQUIRE(bytes.data != NULL && craft_header_of(bytes.data, bytes.n, &header));
+    header.tuning.n_linked = 60;
+    header.tuning.growth = 2;
+    CHECK_STATUS(0, load_crafted(bytes, &header));
+    for (float measured = 1e9f; measured < 1e38f; measured *= 1e5f) {
+        struct n2_index *index;
+        header.tuning.measured[1][3] = measured;
+        int status = open_crafted(bytes, &header, &index);
+        CHECKF(status == (measured < 1e12f ? 0 : N2_ERR_CORRUPT), "%g distances: %s",
+               (double)measured, n2_status_text(status));
+        if (!status)
+            use(index, false, &rng);
+        n2_free(index);
+    }
+    bytes_free(&bytes);
+}
+
 /* Single bits of the payload: n2_verify notices each. */
 static void test_payload_bits(void)
 {
@@ -538,10 +561,16 @@ static void test_crafted_pending(void)
 }
 
 static const struct test_case cases[] = {
-    {"crafted_codes", test_crafted_codes},   {"crafted_pending", test_crafted_pending},
-    {"crafted_graph", test_crafted_graph},   {"truncation", test_truncation},
-    {"header_bits", test_header_bits},       {"versions", test_versions},
-    {"header_numbers", test_header_numbers}, {"payload_bits", test_payload_bits},
-    {"stretches", test_stretches},           {"crafted_stretches", test_crafted_stretches},
+    {"crafted_codes", test_crafted_codes},
+    {"crafted_pending", test_crafted_pending},
+    {"crafted_graph", test_crafted_graph},
+    {"truncation", test_truncation},
+    {"header_bits", test_header_bits},
+    {"versions", test_versions},
+    {"header_numbers", test_header_numbers},
+    {"header_tuning", test_header_tuning},
+    {"payload_bits", test_payload_bits},
+    {"stretches", test_stretches},
+    {"crafted_stretches", test_crafted_stretches},
 };
 TEST_MAIN(cases)

@@ -7,7 +7,8 @@
 
 TESTS := $(filter-out test data support bytes consumer faults alloc grow late,\
 	$(patsubst csrc/test/%.c,%,$(wildcard csrc/test/*.c)))
-SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SANITIZE := -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
 WRAPPED := malloc calloc realloc posix_memalign aligned_alloc mmap mprotect pthread_create
 RUN := csrc/test/run.sh
 comma := ,
@@ -45,8 +46,7 @@ $(eval $(call variant,asan,gcc,-O1 -fopenmp $(SANITIZE)))
 $(eval $(call variant,faults,gcc,-O1 -fopenmp -DN2_FAULTS $(SANITIZE)))
 $(eval $(call variant,tsan,clang,-O2 -fsanitize=thread))
 $(eval $(call variant,arm64,aarch64-linux-gnu-gcc,-O2 -fopenmp -static))
-$(eval $(call variant,fuzzer,clang,-O1 -fsanitize=fuzzer-no-link$(comma)address$(comma)undefined \
-	-fno-sanitize-recover=all))
+$(eval $(call variant,fuzzer,clang,-O1 $(SANITIZE) -fsanitize=fuzzer-no-link))
 
 # The thread sanitizer of some systems needs addresses that are not randomised.
 TSAN := $(shell setarch -R true 2>/dev/null && echo setarch -R)
