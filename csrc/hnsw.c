@@ -14,6 +14,7 @@
 
 #define PREFETCH_LINES 8 /* of each vector; the processor's own prefetcher follows from there */
 #define APART 8          /* times farther in rank than if results were anywhere: they are not */
+#define LEAST_APART 10   /* the farthest of so many may lie anywhere */
 #define SOON 4           /* places ahead in the queue whose links are asked for */
 #define STARTS 32        /* nodes that a search by vectors starts from, after one by codes */
 
@@ -233,13 +234,13 @@ N2_INLINE uint32_t picky_bound(const struct n2_view *view, const struct n2_probe
         return UINT32_MAX;
     uint64_t entry = found->entries[beam->rank - 1] & ~UINT64_C(1);
     float stretch = beam->stretch;
+    size_t place = n2_queue_place(&scratch->queue, entry) + 1;
     if (beam->all > beam->rank) {
-        size_t place = n2_queue_place(&scratch->queue, entry) + 1;
         float at = logf((float)n2_max(place, beam->rank) / (float)beam->rank) /
                    logf((float)beam->all / (float)beam->rank);
         stretch += (at < 1 ? at : 1) * (beam->stretch_all - stretch);
-        scratch->gave_up = place > APART * beam->all;
     }
+    scratch->gave_up = place > APART * n2_max(beam->all, LEAST_APART);
     return n2_view_stretch(view, probe, n2_entry_key(entry), stretch);
 }
 

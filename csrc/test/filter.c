@@ -196,6 +196,46 @@ static void test_edges(void)
     free(vectors);
 }
 
+/* Vectors in clusters, of which those nearest to a query are not allowed: what is left lies in
+ * other clusters, to which few links lead. */
+static void test_clusters(void)
+{
+    enum { CLUSTERS = 60, WIDE = 32, ASKED = 50 };
+    const size_t n = 12000, n_words = n / 64 + 1;
+    const double shares[] = {0.001, 0.005, 0.01, 0.02, 0.05, 0.1};
+    for (int metric = N2_ANGULAR; metric <= N2_DOT; metric++) {
+        uint64_t rng = test_seed;
+        float *centres = data_make(&rng, CLUSTERS, WIDE, DATA_NORMAL, 0);
+        float *vectors = data_make(&rng, n + ASKED, WIDE, DATA_NORMAL, 0);
+        for (size_t i = 0; i < (n + ASKED) * WIDE; i++)
+            vectors[i] = vectors[i] / 2 + centres[i / WIDE % CLUSTERS * WIDE + i % WIDE];
+        struct n2_options options = options_of(metric);
+        struct n2_index *index = index_make(&options, WIDE, vectors, n, 2);
+        REQUIRE(index != NULL);
+        struct n2_neighbor *all = must_alloc(n, sizeof(*all));
+        uint64_t *allow = must_alloc(n_words, sizeof(*allow));
+        for (size_t s = 0; s < sizeof(shares) / sizeof(*shares); s++) {
+            size_t n_true = 0, n_found = 0;
+            for (size_t i = 0; i < ASKED; i++) {
+                const float *query = vectors + (n + i) * WIDE;
+                size_t n_all = rank_all(index, query, n, all);
+                make_filter(&rng, FAR, 1 - shares[s], all, n_all, allow, n_words);
+                compare(index, metric, query, allow, n_words, all, n_all, &n_true, &n_found);
+            }
+            printf("metric %d, without the nearest %g: %zu of %zu found\n", metric, shares[s],
+                   n_found, n_true);
+            CHECKF((double)n_found >= 0.9 * (double)n_true,
+                   "metric %d, without the nearest %g: %zu of %zu found", metric, shares[s],
+                   n_found, n_true);
+        }
+        free(allow);
+        free(all);
+        n2_free(index);
+        free(vectors);
+        free(centres);
+    }
+}
+
 /* Searches that are asked for no recall find the same whether all may be returned because nothing
  * is said or because all are allowed, and but for one vector after that is deleted: for any k. */
 static void test_default(void)
@@ -291,7 +331,7 @@ static void test_radius(void)
 }
 
 static const struct test_case cases[] = {
-    {"shares", test_shares},   {"codes", test_codes},   {"edges", test_edges},
-    {"default", test_default}, {"radius", test_radius},
+    {"shares", test_shares},   {"codes", test_codes}, {"clusters", test_clusters},
+    {"default", test_default}, {"edges", test_edges}, {"radius", test_radius},
 };
 TEST_MAIN(cases)
