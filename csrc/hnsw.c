@@ -14,7 +14,6 @@
 
 #define PREFETCH_LINES 8 /* of each vector; the processor's own prefetcher follows from there */
 #define APART 8          /* times farther in rank than if results were anywhere: they are not */
-#define LEAST_APART 10   /* the farthest of so many may lie anywhere */
 #define SOON 4           /* places ahead in the queue whose links are asked for */
 #define STARTS 32        /* nodes that a search by vectors starts from, after one by codes */
 
@@ -222,9 +221,26 @@ N2_INLINE uint32_t bound_of(const struct n2_view *view, const struct n2_probe *p
     return n2_view_stretch(view, probe, key, beam->stretch);
 }
 
+/* The stretch of a beam where the one that sets the bound is at `place` among all candidates,
+ * counted from 1. Behind `all` it lies farther than those that the beam was measured with, and what
+ * is as far away is found less well: the farther, the more of it is looked at. */
+N2_INLINE float picky_stretch(const struct n2_beam *beam, size_t place, bool is_dot)
+{
+    float stretch = beam->stretch;
+    if (beam->all > beam->rank) {
+        float at = logf((float)n2_max(place, beam->rank) / (float)beam->rank) /
+                   logf((float)beam->all / (float)beam->rank);
+        stretch += (at < 1 ? at : 1) * (beam->stretch_all - stretch);
+    }
+    if (place <= beam->all)
+        return stretch;
+    float more = beam->growth * logf((float)place / (float)beam->all);
+    return is_dot ? stretch + more : stretch * (1 + more);
+}
+
 /* The same where only some count: their density about the query tells how far to look. Where they
- * are so much rarer there than among all, what the beam is of was measured with other queries than
- * this: then the walk is to be given up. */
+ * are so much rarer there than among all, a walk is given up for a scan of them; but not where
+ * nearly all count, of which a scan would take far longer. */
 N2_INLINE uint32_t picky_bound(const struct n2_view *view, const struct n2_probe *probe,
                                struct n2_scratch *scratch)
 {
@@ -234,13 +250,11 @@ N2_INLINE uint32_t picky_bound(const struct n2_view *view, const struct n2_probe
         return UINT32_MAX;
     uint64_t entry = found->entries[beam->rank - 1] & ~UINT64_C(1);
     float stretch = beam->stretch;
-    size_t place = n2_queue_place(&scratch->queue, entry) + 1;
-    if (beam->all > beam->rank) {
-        float at = logf((float)n2_max(place, beam->rank) / (float)beam->rank) /
-                   logf((float)beam->all / (float)beam->rank);
-        stretch += (at < 1 ? at : 1) * (beam->stretch_all - stretch);
+    if (beam->all > 0) {
+        size_t place = n2_queue_place(&scratch->queue, entry) + 1;
+        stretch = picky_stretch(beam, place, view->store->metric == N2_DOT);
+        scratch->gave_up = beam->all > beam->rank && place > APART * beam->all;
     }
-    scratch->gave_up = place > APART * n2_max(beam->all, LEAST_APART);
     return n2_view_stretch(view, probe, n2_entry_key(entry), stretch);
 }
 

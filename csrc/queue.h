@@ -52,8 +52,10 @@ struct n2_beam {
     float stretch; /* how far behind it the bound lies (n2_view_stretch) */
     /* Of a picky view, where the candidate of that rank is one of those that count: how far behind
      * it the bound lies if it is the one of rank `all` among all candidates. */
-    size_t all;
+    size_t all; /* 0: it is a beam of fixed width */
     float stretch_all;
+    float growth; /* by how much more of itself, dot: by how much more, for each e times that its
+                     place is behind `all` */
 };
 
 /* The least excess (n2_space_learn) of vectors not measured yet, in parts of the least that was

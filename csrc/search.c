@@ -38,6 +38,13 @@
 #define LEAST_SIEVED 512 /* of fewer allowed ones a scan asks no codes */
 #define MOST_TUNED 100   /* the largest k of a tuning; beyond, walks take longer as k grows */
 
+/* By how much farther a walk looks for each e times that its results lie behind what it was
+ * measured with, in parts of the growth within neighbours (n2_tuning). Of 40,000 vectors in
+ * clusters, without the 400 nearest, 0.48, 0.59, 0.96 and 0.99 of the ten nearest were found with
+ * 0, 0.14, 0.36 and 0.72; of 98,000 GloVe vectors, without the 98 nearest, 0.98, 0.99, 1 and 1, in
+ * 1, 1.7, 3 and 4.5 of the time. */
+#define APART_GROWTH 0.36f
+
 bool n2_search_options_hold(const struct n2_search_options *o)
 {
     return !o || (o->size >= sizeof(*o) && o->threads >= 0 && o->threads <= N2_MAX_THREADS &&
@@ -89,6 +96,8 @@ static struct n2_beam picky_beam(const struct n2_view *view, size_t k, float sha
         return beam_of_some(view, ef, n2_tune_width((size_t)((float)ef / share)));
     }
     beam.all = (size_t)all;
+    beam.growth = view->tuning->growth;
+    beam.growth = (view->store->metric == N2_DOT ? beam.growth : beam.growth - 1) * APART_GROWTH;
     beam.stretch_all = of_all.stretch;
     beam.width = n2_tune_width((size_t)all);
     return beam;
