@@ -93,7 +93,7 @@ func (x *Index) buildSteps(ctx context.Context, o *BuildOptions, part buildPart)
 		return nil
 	})
 	for {
-		done, total, err := x.buildStep(ctx)
+		done, total, err := x.buildStep(ctx, part)
 		if err != nil {
 			return causeOf(ctx, err)
 		}
@@ -106,11 +106,17 @@ func (x *Index) buildSteps(ctx context.Context, o *BuildOptions, part buildPart)
 	}
 }
 
-func (x *Index) buildStep(ctx context.Context) (done, total int, err error) {
-	err = x.walks.do(ctx, func() (err error) {
+func (x *Index) buildStep(ctx context.Context, part buildPart) (done, total int, err error) {
+	step := func() (err error) {
 		defer onEnd(ctx, x.build.cancel)()
 		done, total, err = x.build.step()
 		return err
+	}
+	err = x.walks.do(ctx, func() error {
+		if part.most > 0 {
+			return linking.do(ctx, step)
+		}
+		return step()
 	})
 	return done, total, err
 }

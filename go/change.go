@@ -12,8 +12,9 @@ package n2
 // steps, and whatever waits for a WriteTo, which in turn AddIndex waits for. Two indexes may be added
 // to each other at the same time.
 //
-// To add an index to itself, or one of another metric, is [ErrOption]; one of another dimension is
-// [ErrDimension], and one that was loaded from a file that does not match its checksums [ErrCorrupt].
+// To add an index to itself, one of another metric, or any to that of a [Map], is [ErrOption];
+// one of another dimension is [ErrDimension], and one that was loaded from a file that does not match
+// its checksums [ErrCorrupt].
 func (x *Index) AddIndex(other *Index) (first uint32, err error) {
 	if err = x.valid(); err == nil {
 		err = other.valid()

@@ -171,6 +171,7 @@ func (x *Index) until(ctx context.Context) (context.Context, context.CancelCause
 // same. A Build at the end is still of use: it looks for vectors that no link leads to, and says so if it
 // fails. What fails in the background, as for want of memory, is tried again after a thousand changes;
 // [Stats].Pending tells. Of very many vectors at once 65,536 are linked at a time, for which a Build waits.
+// As many indexes of a process are linked at the same time as half of GOMAXPROCS, one at least.
 //
 // Under [Angular] a zero vector is refused with [ErrZeroVector]. The length of v must be at most
 // 2^60 under [L2] and [Dot], between 2^-90 and 2^120 under [Angular], or it is [ErrMagnitude]. One for
@@ -250,10 +251,12 @@ func (x *Index) Metric() Metric {
 }
 
 // Save writes the index, built or not, to a file. It writes a temporary file beside path, which is
-// synchronised and then renamed, so that path holds the old content or the new one whatever
-// happens; an error after the rename, where the folder cannot be synchronised, leaves the new one. A
-// symbolic link to a file is replaced; what is, or leads to, a directory or a device is refused. It may be the file that the index is mapped from. Vectors added
-// meanwhile are not saved. Save takes turns with Verify, WriteTo and the steps of a build.
+// synchronised and then renamed, so that path holds the old content or the new one whatever happens;
+// an error after the rename, where the folder cannot be synchronised, leaves the new one. A symbolic
+// link to a file is replaced; what is, or leads to, a directory or a device is refused. It may be the
+// file that the index is mapped from. A process that is killed meanwhile leaves the temporary file,
+// .n2-*.tmp. Vectors added meanwhile are not saved. Save takes turns with Verify, WriteTo and the
+// steps of a build.
 func (x *Index) Save(path string) error {
 	err := x.valid()
 	if err == nil {

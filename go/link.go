@@ -2,7 +2,10 @@
 
 package n2
 
-import "sync/atomic"
+import (
+	"runtime"
+	"sync/atomic"
+)
 
 // mostAtATime is how many vectors are linked at once: a Build waits for as long as that takes on one
 // thread.
@@ -10,6 +13,10 @@ const mostAtATime = 1 << 16
 
 // retryAfter is after how many changes what failed is tried again.
 const retryAfter = 1024
+
+// linking bounds how many indexes of the process are linked at the same time: where each had a thread
+// of its own, searches would wait for a processor among them.
+var linking = newLane(max(1, runtime.GOMAXPROCS(0)/2))
 
 // A linker links vectors as they come, for an index with AutoLink. There is a goroutine only while
 // there is something to link, so that an index that is given up without Close holds none.

@@ -122,6 +122,34 @@ func TestAutoLinkClose(t *testing.T) {
 	}
 }
 
+// More indexes than are linked at the same time; some are closed while they wait.
+func TestAutoLinkOfMany(t *testing.T) {
+	const dim, n, indexes = 8, 3000, 12
+	vs := gauss(1, n, dim)
+	var wait sync.WaitGroup
+	for i := range indexes {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			x, err := n2.New(dim, &n2.Options{AutoLink: true})
+			if err == nil {
+				_, err = x.AddBatch(vs)
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if i%3 > 0 {
+				becomes(x, func(s n2.Stats) bool { return s.Pending < mostPending })
+			}
+			if err := x.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+	}
+	wait.Wait()
+}
+
 // Builds, changes and links take turns.
 func TestAutoLinkAndBuild(t *testing.T) {
 	const dim, n = 8, 4000

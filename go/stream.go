@@ -15,7 +15,7 @@ const mostEmpty = 100
 // index in memory, but a buffer of 1 MiB.
 //
 // Searches and adds go on meanwhile; what is added is not written. A Build waits, between two of its
-// steps, and so do Save, Verify, Degrees, another WriteTo, an AddIndex of this index to another and, now
+// steps, and so do AutoLink, Save, Verify, Degrees, another WriteTo, an AddIndex of this index to another and, now
 // and then, an Add for which the index must move to a larger range of addresses, or all vectors must take
 // more memory ([Storage]). Other changes, and lookups by key, wait for that Add. So w must not wait for
 // one of all these. Close does not wait for w; WriteTo returns [ErrClosed] after the write that is under
