@@ -238,23 +238,29 @@ N2_INLINE float picky_stretch(const struct n2_beam *beam, size_t place, bool is_
     return is_dot ? stretch + more : stretch * (1 + more);
 }
 
+/* Whether a queue has no room for all that the walk may come to. */
+N2_INLINE bool is_full(const struct n2_view *view, const struct n2_queue *queue)
+{
+    return queue->size == queue->beam.width && queue->size < view->n_nodes;
+}
+
 /* The same where only some count: their density about the query tells how far to look. Where they
- * are so much rarer there than among all, a walk is given up for a scan of them; but not where
- * nearly all count, of which a scan would take far longer. */
+ * are so much rarer there than among all, a walk is given up for a scan of them; but where nearly
+ * all count, of which a scan would take far longer, only if the queue ends soon behind them. */
 N2_INLINE uint32_t picky_bound(const struct n2_view *view, const struct n2_probe *probe,
                                struct n2_scratch *scratch)
 {
-    const struct n2_queue *found = &scratch->found;
+    const struct n2_queue *queue = &scratch->queue, *found = &scratch->found;
     const struct n2_beam *beam = &found->beam;
     if (beam->rank == 0 || found->size < beam->rank)
         return UINT32_MAX;
     uint64_t entry = found->entries[beam->rank - 1] & ~UINT64_C(1);
+    size_t place = n2_queue_place(queue, entry) + 1;
     float stretch = beam->stretch;
-    if (beam->all > 0) {
-        size_t place = n2_queue_place(&scratch->queue, entry) + 1;
+    if (beam->all > 0)
         stretch = picky_stretch(beam, place, view->store->metric == N2_DOT);
-        scratch->gave_up = beam->all > beam->rank && place > APART * beam->all;
-    }
+    scratch->gave_up = (beam->all > beam->rank && place > APART * beam->all) ||
+                       (is_full(view, queue) && place > queue->size / 2);
     return n2_view_stretch(view, probe, n2_entry_key(entry), stretch);
 }
 
@@ -296,9 +302,9 @@ N2_INLINE void insert(const struct n2_view *view, uint32_t level, bool sketched,
 N2_INLINE bool is_lost(const struct n2_view *view, const struct n2_scratch *scratch)
 {
     const struct n2_queue *queue = &scratch->queue, *found = &scratch->found;
-    return scratch->n_measured >
-               (found->size < found->beam.rank ? scratch->patience : scratch->most_measured) ||
-           (queue->size == queue->beam.width && queue->size < view->n_nodes) || scratch->gave_up;
+    if (found->size < found->beam.rank)
+        return scratch->n_measured > scratch->patience || is_full(view, queue);
+    return scratch->n_measured > scratch->most_measured || scratch->gave_up;
 }
 
 /* Drops those of nodes[n] whose codes in the view's sieve tell that they lie beyond `limit`. */

@@ -18,6 +18,7 @@
 #define DEFAULT_RECALL 0.95f
 #define DEFAULT_LEAST_K 10
 #define SCANNED_BYTES (256 << 10)
+#define LEAST_SCANNED 64 /* bytes; a shorter vector takes about as long */
 
 /* One coordinate in so many of a query may lie outside its byte; of a vector one in a thousand
  * does. */
@@ -67,11 +68,13 @@ static struct n2_beam beam_of(const struct n2_view *view, size_t k,
     } else {
         beam = n2_tune_beam(view->tuning, metric, n2_max(k, DEFAULT_LEAST_K), DEFAULT_RECALL,
                             measured);
-        float in_cache = (float)SCANNED_BYTES / (float)view->store->vectors.stride;
-        *measured = *measured > in_cache ? *measured : in_cache;
     }
     if (k > MOST_TUNED)
         *measured *= (float)k / MOST_TUNED;
+    if (recall == 0) {
+        size_t stride = n2_max(view->store->vectors.stride, LEAST_SCANNED);
+        *measured = fmaxf(*measured, (float)(SCANNED_BYTES / stride));
+    }
     return beam;
 }
 
@@ -92,12 +95,12 @@ static struct n2_beam picky_beam(const struct n2_view *view, size_t k, float sha
     float all = (float)rank / share; /* among which there are as many as `rank` that count */
     of_all = beam_of(view, (size_t)all, o, measured);
     if (beam.rank == 0) {
-        size_t ef = n2_min(beam.width, view->n_nodes);
+        size_t ef = n2_min(n2_max(beam.width, k), view->n_nodes);
         return beam_of_some(view, ef, n2_tune_width((size_t)((float)ef / share)));
     }
+    float none = view->store->metric == N2_DOT ? 0 : 1;
     beam.all = (size_t)all;
-    beam.growth = view->tuning->growth;
-    beam.growth = (view->store->metric == N2_DOT ? beam.growth : beam.growth - 1) * APART_GROWTH;
+    beam.growth = (view->tuning->growth - none) * APART_GROWTH;
     beam.stretch_all = of_all.stretch;
     beam.width = n2_tune_width((size_t)all);
     return beam;
@@ -108,7 +111,8 @@ static void plan_filtered(const struct n2_view *view, const struct n2_search_opt
                           struct n2_plan *plan)
 {
     size_t n_allowed = n2_filter_count(view->filter, view->n_ids);
-    float share = (float)n2_max(n_allowed, 1) / (float)n2_max(view->n_ids, 1), measured;
+    size_t n_live = n2_max(N2_LOAD(&view->store->n_live), 1);
+    float share = (float)n2_min(n2_max(n_allowed, 1), n_live) / (float)n_live, measured;
     plan->beam = picky_beam(view, n2_max(plan->k, 1), share, o, &measured);
     plan->most_measured = n_allowed / SCANS_A_WALK;
     plan->patience = n2_min(plan->most_measured / PATIENCE,

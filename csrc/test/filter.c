@@ -276,6 +276,15 @@ static void test_default(void)
                    "metric %d, k %zu: of %zu queries only %zu find the same without id %u", metric,
                    k, n_queries, n_same, gone);
         }
+        search.ef = 1; /* fewer than k: k then */
+        search.allow = allow;
+        CHECK_STATUS(0, n2_search_exact(index, queries, n_queries, K, found, counts));
+        CHECK_STATUS(0, n2_search_batch(index, queries, n_queries, K, &search, allowed, counts));
+        size_t n_found = 0;
+        for (size_t i = 0; i < n_queries * K; i++)
+            n_found += !precedes(metric, found[i / K * K + K - 1], allowed[i]);
+        printf("metric %d, ef 1, k %d: %zu of %zu found\n", metric, K, n_found, n_queries * K);
+        CHECKF(n_found > n_queries * K * 6 / 10, "metric %d, ef 1: %zu found", metric, n_found);
         n2_free(index);
         free(counts);
         free(found);
