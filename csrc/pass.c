@@ -11,6 +11,8 @@
 #include "repair.h"
 #include "sort.h"
 
+#include <math.h>
+
 #define LEAST_BATCH 32     /* a share of the graph below this would be too small for many threads */
 #define BATCH_SHARE 50     /* batches of at most 1 / 50 of the graph: 2 % */
 #define ATTACH_AT_ONCE 256 /* duplicates attached while searches wait */
@@ -243,6 +245,8 @@ static int finish(struct n2_build *build)
         if (build->n_held > 0) {
             index->tuning = build->tuning;
             N2_STORE(&index->graph.n_changed, 0);
+        } else if (index->store.metric == N2_DOT) { /* in units of products, which have grown */
+            index->tuning.growth = fmaxf(index->tuning.growth, space->growth);
         }
         if (build->shrink != 0)
             space->shrink = build->shrink;
