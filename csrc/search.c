@@ -63,26 +63,28 @@ static struct n2_beam beam_of(const struct n2_view *view, size_t k,
     *measured = (float)beam.width * SCAN_PER_PLACE;
     if (ef || !view->tuning)
         return beam;
-    if (recall > 0) {
-        beam = n2_tune_beam(view->tuning, metric, k, recall, measured);
-    } else {
-        beam = n2_tune_beam(view->tuning, metric, n2_max(k, DEFAULT_LEAST_K), DEFAULT_RECALL,
-                            measured);
-    }
+    bool asked = recall > 0;
+    beam = n2_tune_beam(view->tuning, metric, asked ? k : n2_max(k, DEFAULT_LEAST_K),
+                        asked ? recall : DEFAULT_RECALL, measured);
     if (k > MOST_TUNED)
         *measured *= (float)k / MOST_TUNED;
-    if (recall == 0) {
+    if (!asked) {
         size_t stride = n2_max(view->store->vectors.stride, LEAST_SCANNED);
         *measured = fmaxf(*measured, (float)(SCANNED_BYTES / stride));
     }
     return beam;
 }
 
+/* The stretch with which the bound of a beam lies at what sets it. */
+static float no_stretch(const struct n2_view *view)
+{
+    return view->store->metric == N2_DOT ? 0 : 1;
+}
+
 /* The beam that is ef wide, of what counts, if only some of what a walk finds does. */
 static struct n2_beam beam_of_some(const struct n2_view *view, size_t ef, size_t width)
 {
-    float stretch = view->store->metric == N2_DOT ? 0 : 1;
-    return (struct n2_beam){.width = width, .rank = ef, .stretch = stretch};
+    return (struct n2_beam){.width = width, .rank = ef, .stretch = no_stretch(view)};
 }
 
 /* The beam of a walk of which only a share of what it finds counts. Sets *measured as beam_of, for
@@ -98,9 +100,8 @@ static struct n2_beam picky_beam(const struct n2_view *view, size_t k, float sha
         size_t ef = n2_min(n2_max(beam.width, k), view->n_nodes);
         return beam_of_some(view, ef, n2_tune_width((size_t)((float)ef / share)));
     }
-    float none = view->store->metric == N2_DOT ? 0 : 1;
     beam.all = (size_t)all;
-    beam.growth = (view->tuning->growth - none) * APART_GROWTH;
+    beam.growth = (view->tuning->growth - no_stretch(view)) * APART_GROWTH;
     beam.stretch_all = of_all.stretch;
     beam.width = n2_tune_width((size_t)all);
     return beam;

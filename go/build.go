@@ -113,7 +113,7 @@ func (x *Index) buildStep(ctx context.Context, part buildPart) (done, total int,
 		return err
 	}
 	err = x.walks.do(ctx, func() error {
-		if part.most > 0 {
+		if part.most > 0 { // in this order: who waits for a WriteTo keeps no other index from linking
 			return linking.do(ctx, step)
 		}
 		return step()

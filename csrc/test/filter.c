@@ -197,7 +197,7 @@ static void test_edges(void)
 }
 
 /* Vectors in clusters, of which those nearest to a query are not allowed: what is left lies in
- * other clusters, to which few links lead. */
+ * other clusters, much of it about as far away. */
 static void test_clusters(void)
 {
     enum { CLUSTERS = 60, WIDE = 32, ASKED = 50 };
